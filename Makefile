@@ -1,0 +1,25 @@
+# One line each. `make demo` and `make test` need nothing but python3 (3.11 or newer) and a package registry.
+PYTHON ?= python3
+
+demo: .venv-demo/ok   ## score the sample calls and say what was found
+	.venv-demo/bin/jinyu score data/recordings -o out/demo
+test: .venv/ok build/base/config.json   ## everything that must hold
+	.venv/bin/python -m pytest
+check: .venv/ok   ## style and types
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/python -m training.data check
+train: .venv/ok   ## data/ in, runs/default out
+	.venv/bin/python -m training.train
+evaluate: .venv/ok   ## the figures of the shipped model, and its card
+	.venv/bin/python -m training.evaluate
+bench: .venv/ok   ## speed and memory against named peers
+	.venv/bin/python benchmarks/speed.py
+
+.venv-demo/ok: pyproject.toml
+	$(PYTHON) -m venv .venv-demo && .venv-demo/bin/pip install -q -e . && touch $@
+# the CPU build of torch first: the default one brings gigabytes for GPUs
+.venv/ok: pyproject.toml
+	$(PYTHON) -m venv .venv && .venv/bin/pip install -q torch==2.13.0 && .venv/bin/pip install -q -e '.[tables,train,dev]' && touch $@
+build/base/config.json: .venv/ok training/base.py
+	.venv/bin/python -m training.base
+
+.PHONY: demo test check train evaluate bench

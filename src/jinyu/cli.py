@@ -1,0 +1,227 @@
+"""The command `jinyu`: parses, calls, prints. Exit codes: 0 done, 1 taboo found with --fail-on-taboo, 2 usage,
+3 no readable input, 4 model missing or damaged, 5 done in part (see errors.jsonl)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinyu import __version__
+from jinyu.types import InputError, ModelError
+
+if TYPE_CHECKING:
+    from jinyu.batch import Summary
+    from jinyu.scorer import Scorer
+
+EXIT_CODES = """exit codes:
+  0 done    1 done, and --fail-on-taboo found some    2 usage    3 no readable input
+  4 model missing or damaged    5 done in part: what could not be read stands in errors.jsonl"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    args = _parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except ModelError as error:
+        print(f"jinyu: {error}", file=sys.stderr)
+        return 4
+    except InputError as error:
+        print(f"jinyu: {error}", file=sys.stderr)
+        return 3
+    except BrokenPipeError:  # the reader of our output closed it, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="jinyu",
+        description="Judges what call-centre agents say in Chinese: prescribed phrases, taboo phrases, plain business talk.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"jinyu {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    score = commands.add_parser(
+        "score",
+        help="score transcripts: files or folders, or - for lines on stdin",
+        description="Scores the agents' turns of transcripts into OUT/utterances and OUT/calls. With -, each line of stdin is one agent "
+        "utterance, and a judgement a line goes to stdout as JSONL (or into OUT).",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    score.add_argument(
+        "calls", nargs="+", metavar="CALLS", help="transcript files or folders (json, jsonl, csv, tsv, parquet, txt), or -"
+    )
+    score.add_argument("-o", "--out", type=Path, help="output folder (needed unless CALLS is -)")
+    score.add_argument(
+        "--format", choices=["jsonl", "csv", "parquet"], default="jsonl", help="of the tables (default: %(default)s)"
+    )
+    score.add_argument(
+        "--text-column", default="text", help="the column of a table that holds the utterance (default: %(default)s)"
+    )
+    score.add_argument("--fail-on-taboo", action="store_true", help="exit 1 if an utterance is flagged, for use in pipelines")
+    _model_options(score)
+    score.set_defaults(run=_score)
+
+    explain = commands.add_parser("explain", help="one utterance: what it is, why, and what to say instead")
+    explain.add_argument("text", help="the utterance")
+    explain.add_argument("--json", action="store_true", help="the judgement as JSON")
+    _model_options(explain)
+    explain.set_defaults(run=_explain)
+
+    info = commands.add_parser("info", help="the model in use: version, figures, licences, paths")
+    info.add_argument("--model", help="a model or run directory, or a hub name (default: the shipped model)")
+    info.add_argument("--json", action="store_true", help="as JSON")
+    info.set_defaults(run=_info)
+    return parser
+
+
+def _model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", help="a model or run directory, or a hub name (default: the shipped model)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
+
+
+def _load(args: argparse.Namespace) -> Scorer:
+    from jinyu.scorer import Scorer
+
+    return Scorer.load(args.model, threads=args.threads)
+
+
+def _score(args: argparse.Namespace) -> int:
+    from jinyu import batch, recordings
+
+    if args.calls == ["-"]:
+        text = sys.stdin.buffer.read().decode("utf-8", errors="surrogateescape")
+        recording = recordings.read_lines(text)
+        if not recording.turns:
+            raise InputError("nothing on stdin; give one agent utterance a line, for example: echo 您好 | jinyu score -")
+        if args.out is None:
+            rows, _ = batch.judge_recording(recording, _load(args))
+            for row in rows:
+                print(json.dumps(row, ensure_ascii=any("\ud800" <= c <= "\udfff" for c in row["text"])))
+            return int(args.fail_on_taboo and any(row["flagged"] for row in rows))
+        batch.check_format(args.format)
+        summary = batch.score_recordings([("stdin", recording)], args.out, _load(args), table_format=args.format)
+    else:
+        if args.out is None:
+            print("jinyu score: name an output folder: -o OUT", file=sys.stderr)
+            return 2
+        if "-" in args.calls:
+            print("jinyu score: - stands alone; score files in another call", file=sys.stderr)
+            return 2
+        batch.check_format(args.format)
+        progress = batch.stderr_progress()
+        summary = batch.score_paths(
+            [Path(c) for c in args.calls],
+            args.out,
+            _load(args),
+            table_format=args.format,
+            options=recordings.ReadOptions(text_column=args.text_column),
+            progress=progress,
+        )
+        if progress:
+            print("\r\033[K", end="", file=sys.stderr)
+    _print_summary(summary, args)
+    if summary.errors:
+        return 5 if summary.calls else 3
+    return int(args.fail_on_taboo and bool(summary.flagged))
+
+
+def _print_summary(summary: Summary, args: argparse.Namespace) -> None:
+    rate = f", {summary.utterances / summary.seconds:.0f}/s" if summary.seconds else ""
+    print(f"{summary.calls} calls, {summary.utterances} agent utterances judged in {summary.seconds:.1f} s{rate}")
+    types = Counter(row["label_zh"] for row in summary.flagged)
+    listed = "".join(f", {name} {count}" for name, count in types.most_common())
+    print(f"{len(summary.flagged)} flagged{listed}")
+    for row in summary.flagged[:10]:
+        print(
+            f"  {row['call_id']} #{row['turn_id']}  {row['label_zh']} {row['taboo_probability']:.2f}  {_short(row['evidence']['text'])}"
+        )
+    if len(summary.flagged) > 10:
+        print(f"  and {len(summary.flagged) - 10} more")
+    if summary.needs_review:
+        print(f"{summary.needs_review} calls need review: turns that name no speaker were not judged")
+    print(f"written: {args.out}/utterances.{args.format}, {args.out}/calls.{args.format}")
+    for error in summary.errors:
+        print(f"jinyu: not read: {error['error']}", file=sys.stderr)
+    if summary.errors:
+        print(f"jinyu: {len(summary.errors)} of {summary.files} files not read; see {args.out}/errors.jsonl", file=sys.stderr)
+
+
+def _explain(args: argparse.Namespace) -> int:
+    scorer = _load(args)
+    judgement = scorer.score(args.text)
+    if args.json:
+        print(json.dumps(judgement.to_dict(), ensure_ascii=False, indent=1))
+        return 0
+    probabilities = scorer.predict_proba([args.text])[0]
+    thresholds = scorer.model.scoring.thresholds
+    verdict = "flagged 报警" if judgement.flagged else "not flagged 不报警"
+    print(f"{judgement.text}\n")
+    print(f"  {judgement.label_zh}  {judgement.leaf}  ({judgement.kind})")
+    line = f"  probability {judgement.probability:.2f}, taboo {judgement.taboo_probability:.3f}: {verdict}"
+    if judgement.category in thresholds:
+        line += f" (threshold {thresholds[judgement.category]:.3f})"
+    print(line)
+    if judgement.reason:
+        print(f"  reason: {judgement.reason}")
+    if judgement.evidence:
+        print(f"  clause: {judgement.evidence.text}  [{judgement.evidence.start}:{judgement.evidence.end}]")
+    if judgement.rule:
+        print(f"  rule: {judgement.rule.phrase}  ({judgement.rule.source} {judgement.rule.section}, {judgement.rule.phrase_id})")
+    if judgement.suggestion:
+        print(f"  say instead: {judgement.suggestion}")
+    if probabilities.any():
+        print("\n  most probable:")
+        for i in probabilities.argsort()[::-1][:5]:
+            leaf = scorer.taxonomy.leaves[i]
+            print(f"    {probabilities[i]:.3f}  {leaf.code:32} {leaf.zh}")
+    return 0
+
+
+def _short(text: str, most: int = 40) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _info(args: argparse.Namespace) -> int:
+    from jinyu import artifact
+
+    path = artifact.find(args.model)
+    model = artifact.Artifact.open(path)
+    metrics_file = path / "metrics.json"
+    facts: dict[str, Any] = {
+        "jinyu": __version__,
+        "model": model.info.name,
+        "version": model.info.version,
+        "made": model.manifest.get("made"),
+        "sha256": model.info.sha256,
+        "path": str(path),
+        "leaves": len(model.taxonomy.codes),
+        "thresholds": dict(model.scoring.thresholds),
+        "promise": dict(model.scoring.promise),
+        "licence": model.manifest.get("licence"),
+        "metrics": json.loads(metrics_file.read_text(encoding="utf-8"))["summary"] if metrics_file.exists() else None,
+    }
+    if args.json:
+        print(json.dumps(facts, ensure_ascii=False, indent=1))
+        return 0
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            print(f"{name}:")
+            for key, part in value.items():
+                print(f"  {key}: {part}")
+        else:
+            print(f"{name}: {value}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

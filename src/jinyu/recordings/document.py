@@ -1,0 +1,103 @@
+"""A transcript file, opened once: its text, and the JSON in it if there is any. Adapters look at this, never at the file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from jinyu.types import InputError, Role
+
+AGENT = {
+    "agent",
+    "坐席",
+    "座席",
+    "客服",
+    "客服人员",
+    "客服代表",
+    "话务员",
+    "专员",
+    "service",
+    "staff",
+    "客服坐席",
+    "業務員",
+    "客服專員",
+}
+CUSTOMER = {"customer", "user", "client", "caller", "客户", "客戶", "用户", "用戶", "顾客", "来电人", "客人", "被叫", "end_user"}
+BOT = {"bot", "robot", "ivr", "机器人", "系统", "system", "automated_agent", "语音助手"}
+
+
+@dataclass(frozen=True)
+class Document:
+    """One input file."""
+
+    path: Path
+    data: bytes
+    text_column: str
+
+    @classmethod
+    def open(cls, path: Path, text_column: str = "text") -> Document:
+        """Read the file whole. Raises `InputError`."""
+        try:
+            return cls(path, path.read_bytes(), text_column)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+    @property
+    def suffix(self) -> str:
+        """Lower-case file name suffix."""
+        return self.path.suffix.lower()
+
+    @cached_property
+    def text(self) -> str:
+        """UTF-8 with or without byte-order mark, UTF-16 with one, or GB18030 (what spreadsheets in China save)."""
+        marked = self.data[:2] in (b"\xff\xfe", b"\xfe\xff")
+        encodings = ("utf-16",) if marked else ("utf-8-sig", "gb18030")
+        for encoding in encodings:
+            try:
+                return self.data.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+        raise InputError(f"{self.path}: neither UTF-8 nor GB18030 text; save it as UTF-8")
+
+    @cached_property
+    def json_rows(self) -> list[tuple[str, Any]] | None:
+        """(place, value) of a JSON document (one value) or JSONL (one a line); None if the file is something else."""
+        if self.suffix not in (".json", ".jsonl", ".ndjson") and self.data.lstrip()[:1] not in (b"{", b"["):
+            return None
+        if self.suffix not in (".jsonl", ".ndjson"):
+            try:
+                return [(str(self.path), json.loads(self.text))]
+            except ValueError as error:
+                if self.suffix == ".json" and "Extra data" not in str(error):
+                    raise InputError(f"{self.path}: not JSON ({error})") from error
+        rows = []
+        for number, line in enumerate(self.text.split("\n"), 1):
+            if line.strip():
+                try:
+                    rows.append((f"{self.path}:{number}", json.loads(line)))
+                except ValueError as error:
+                    raise InputError(f"{self.path}:{number}: not JSON ({error}); JSONL has one object a line") from error
+        return rows
+
+
+def role_of(value: Any) -> Role:
+    """The role that a transcript's word means; unknown when it says nothing we know."""
+    word = str(value).strip().lower() if value is not None else ""
+    if word in AGENT:
+        return Role.AGENT
+    if word in CUSTOMER:
+        return Role.CUSTOMER
+    return Role.BOT if word in BOT else Role.UNKNOWN
+
+
+def whole_number(value: Any, name: str, where: str) -> int | None:
+    """Milliseconds as an int from a number or a numeric string; None when absent. Raises `InputError`."""
+    if value is None or value == "":
+        return None
+    try:
+        return round(float(value))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{where}: {name} is {value!r}, expected milliseconds as a number") from error

@@ -1,0 +1,45 @@
+"""Plain text: lines that begin with who speaks, `坐席：您好` / `客户：你好`; a line without a speaker goes on from the one before."""
+
+from __future__ import annotations
+
+import re
+
+from jinyu.recordings.document import Document, role_of
+from jinyu.types import InputError, Recording, Role, Turn
+
+NAME = "lines"
+SUMMARY = "TXT with 坐席：… and 客户：… lines"
+
+_LINE = re.compile(
+    r"^\s*(?:\[?[\d:.\-/ ]{4,23}\]?\s*)?[\[【(（]?([A-Za-z_]{2,16}|[\u4e00-\u9fff]{2,5})\d{0,6}[\]】)）]?\s*[:：]\s*(.*)$"
+)
+
+
+def matches(document: Document) -> bool:
+    """A text file."""
+    return document.suffix == ".txt"
+
+
+def parse(document: Document) -> list[Recording]:
+    """The one recording of the file."""
+    turns: list[Turn] = []
+    for line in document.text.splitlines():
+        head = _LINE.match(line)
+        role = role_of(head.group(1)) if head else Role.UNKNOWN
+        if head and role is not Role.UNKNOWN:
+            turns.append(Turn(text=head.group(2).strip(), role=role, turn_id=str(len(turns))))
+        elif line.strip() and turns:
+            last = turns.pop()
+            turns.append(Turn(text=f"{last.text} {line.strip()}".strip(), role=last.role, turn_id=last.turn_id))
+        elif line.strip():
+            raise InputError(
+                f"{document.path}: the line {line.strip()[:30]!r} names no speaker. Expected lines like 坐席：您好 and 客户：你好; "
+                "if every line is an agent utterance, pipe the file: jinyu score - < FILE"
+            )
+    return [Recording(document.path.stem, tuple(turns))]
+
+
+def agent_only(text: str, call_id: str) -> Recording:
+    """Every line one agent utterance."""
+    kept = [line.strip() for line in text.splitlines() if line.strip()]
+    return Recording(call_id, tuple(Turn(text=t, role=Role.AGENT, turn_id=str(i)) for i, t in enumerate(kept)))

@@ -1,0 +1,103 @@
+"""Flat tables, one utterance a row: CSV, TSV, Parquet, or JSONL. Only the `text` column is needed.
+
+`call_id`, `agent_id`, `role`, `turn_id`, `start_ms`, `end_ms` are used when there; rows without a role are agents'. Rows of one `call_id` are
+one recording, in the order of the file; without that column the whole file is.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from jinyu.recordings.document import Document, role_of, whole_number
+from jinyu.types import InputError, Recording, Role, Turn
+
+NAME = "table"
+SUMMARY = "CSV, TSV, Parquet or JSONL with a text column"
+
+
+def matches(document: Document) -> bool:
+    """By the suffix, or JSON objects that are not calls."""
+    if document.suffix in (".csv", ".tsv", ".parquet"):
+        return True
+    rows = document.json_rows
+    if not rows:
+        return False
+    first = rows[0][1]
+    if isinstance(first, list):
+        first = first[0] if first else None
+    return isinstance(first, dict) and document.text_column in first
+
+
+def parse(document: Document) -> list[Recording]:
+    """All recordings of the table, in the order in which their ids first appear."""
+    calls: dict[str, list[Turn]] = {}
+    agents: dict[str, str | None] = {}
+    for where, row in _rows(document):
+        value = row.get(document.text_column)
+        if value is None:
+            value = ""
+        if not isinstance(value, str):
+            raise InputError(f"{where}: {document.text_column} is {value!r}, expected text")
+        call_id = str(row.get("call_id") or document.path.stem)
+        turns = calls.setdefault(call_id, [])
+        agents.setdefault(call_id, None)
+        if agents[call_id] is None and row.get("agent_id") not in (None, ""):
+            agents[call_id] = str(row["agent_id"])
+        turns.append(
+            Turn(
+                text=value,
+                role=role_of(row["role"]) if row.get("role") not in (None, "") else Role.AGENT,
+                turn_id=str(row.get("turn_id") or len(turns)),
+                start_ms=whole_number(row.get("start_ms"), "start_ms", where),
+                end_ms=whole_number(row.get("end_ms"), "end_ms", where),
+            )
+        )
+    return [Recording(call_id, tuple(turns), agents[call_id]) for call_id, turns in calls.items()]
+
+
+def _rows(document: Document) -> list[tuple[str, dict[str, Any]]]:
+    if document.suffix == ".parquet":
+        rows = _parquet(document)
+    elif document.suffix in (".csv", ".tsv"):
+        rows = _csv(document)
+    else:
+        rows = document.json_rows or []
+        if len(rows) == 1 and isinstance(rows[0][1], list):
+            rows = [(f"{document.path}: row {i}", value) for i, value in enumerate(rows[0][1])]
+        for where, value in rows:
+            if not isinstance(value, dict) or document.text_column not in value:
+                raise InputError(f"{where}: no {document.text_column!r} in this row: {str(value)[:60]!r}")
+    return rows
+
+
+def _csv(document: Document) -> list[tuple[str, dict[str, Any]]]:
+    delimiter = "\t" if document.suffix == ".tsv" else ","
+    try:
+        reader = csv.DictReader(io.StringIO(document.text, newline=""), delimiter=delimiter)
+        _check_columns(document, list(reader.fieldnames or []))
+        return [(f"{document.path}:{reader.line_num}", row) for row in reader]
+    except csv.Error as error:
+        raise InputError(f"{document.path}: not a CSV table ({error}); save it as UTF-8 CSV") from error
+
+
+def _parquet(document: Document) -> list[tuple[str, dict[str, Any]]]:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError as error:
+        raise InputError(f"{document.path}: Parquet needs the tables extra: pip install 'jinyu[tables]'") from error
+    try:
+        table = parquet.read_table(io.BytesIO(document.data))
+    except (ArrowException, OSError) as error:
+        raise InputError(f"{document.path}: not a Parquet file ({error})") from error
+    _check_columns(document, table.column_names)
+    return [(f"{document.path}: row {i}", row) for i, row in enumerate(table.to_pylist())]
+
+
+def _check_columns(document: Document, columns: list[str]) -> None:
+    if document.text_column not in columns:
+        found = ", ".join(columns[:12]) or "none"
+        raise InputError(
+            f"{document.path}: no column {document.text_column!r} (found: {found}). Name the one with the utterances: --text-column NAME"
+        )

@@ -1,0 +1,137 @@
+"""The scorer: `Scorer.load()`, then `score`, `score_many` or `predict_proba`.
+
+>>> from jinyu import Scorer
+>>> scorer = Scorer.load()
+>>> judgement = scorer.score("这个不归我管，您找别人吧")
+>>> judgement.category, judgement.flagged
+('deflecting', True)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from jinyu import artifact, decision, text
+from jinyu.engine import Engine
+from jinyu.evidence import PhraseIndex, find_clause
+from jinyu.types import Evidence, InputError, Judgement, Kind, Reason
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CHUNK = 4096  # windows held in memory at once
+
+
+class Scorer:
+    """Judges agent utterances with one model. Thread-safe."""
+
+    def __init__(self, model: artifact.Artifact, threads: int | None = None) -> None:
+        self.model = model
+        self.taxonomy = model.taxonomy
+        self._engine = Engine(model.path, model.scoring.max_tokens, model.scoring.temperature, threads)
+        self._index = PhraseIndex(model.phrases, model.path)
+        self._taboo = self.taxonomy.indices(kind=Kind.TABOO)
+
+    @classmethod
+    def load(cls, model: str | Path | None = None, *, threads: int | None = None) -> Scorer:
+        """The shipped model (None), a model or run directory, or a hub name `owner/model`.
+
+        `threads`: CPU threads of one call, by default all cores. Raises `ModelError`.
+        """
+        return cls(artifact.Artifact.open(artifact.find(model)), threads)
+
+    @property
+    def leaves(self) -> list[str]:
+        """Leaf codes, the columns of `predict_proba`."""
+        return self.taxonomy.codes
+
+    def score(self, utterance: str) -> Judgement:
+        """Judge one utterance. Raises `InputError` if it is not a string."""
+        return self.score_many([utterance])[0]
+
+    def score_many(self, utterances: Iterable[str]) -> list[Judgement]:
+        """Judge many utterances, in the order given."""
+        texts = _checked(utterances)
+        judged = []
+        for start in range(0, len(texts), CHUNK):
+            part = texts[start : start + CHUNK]
+            probabilities, vectors = self._run(part)
+            judged += [self._judge(t, p, v) for t, p, v in zip(part, probabilities, vectors, strict=True)]
+        return judged
+
+    def predict_proba(self, utterances: Iterable[str]) -> NDArray[np.float32]:
+        """Probabilities of shape (n, leaves), columns as `leaves`; a row without words is all zeros."""
+        texts = _checked(utterances)
+        if not texts:
+            return np.zeros((0, len(self.leaves)), dtype=np.float32)
+        parts = [self._run(texts[start : start + CHUNK])[0] for start in range(0, len(texts), CHUNK)]
+        return np.concatenate(parts)
+
+    def _run(self, texts: list[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(n, leaves) probabilities over the windows of each text, and (n, hidden) embeddings of its worst window."""
+        pieces: list[tuple[int, str]] = []  # (row, model text)
+        for row, utterance in enumerate(texts):
+            for a, b in text.windows(utterance):
+                if piece := text.normalise(utterance[a:b]):
+                    pieces.append((row, piece))
+        probabilities = np.zeros((len(texts), len(self.leaves)), dtype=np.float32)
+        if not pieces:
+            return probabilities, np.zeros((len(texts), 1), dtype=np.float32)
+        out, vectors = self._engine.run([piece for _, piece in pieces])
+        embeddings = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)
+        start = 0
+        while start < len(pieces):
+            row = pieces[start][0]
+            end = start
+            while end < len(pieces) and pieces[end][0] == row:
+                end += 1
+            weights = [float(len(piece)) for _, piece in pieces[start:end]]
+            probabilities[row] = decision.combine(out[start:end].tolist(), weights, self._taboo)
+            embeddings[row] = vectors[start + int(np.argmax(out[start:end][:, self._taboo].sum(axis=1)))]
+            start = end
+        return probabilities, embeddings
+
+    def _judge(self, utterance: str, probabilities: NDArray[np.float32], vector: NDArray[np.float32]) -> Judgement:
+        truncated = len(utterance) > text.MAX_CHARS
+        if not probabilities.any():
+            leaf = next(leaf for leaf in reversed(self.taxonomy.leaves) if leaf.kind is Kind.NEUTRAL)
+            answer = decision.Decision(leaf, 0.0, 0.0, False, Reason.NO_WORDS)
+        else:
+            answer = decision.decide(probabilities.tolist(), self.taxonomy, self.model.scoring.thresholds)
+        leaf = answer.leaf
+        evidence: Evidence | None = None
+        found = None
+        if leaf.kind is Kind.TABOO:
+            evidence, vector = find_clause(utterance, self.leaves.index(leaf.code), self._engine)
+        if leaf.kind is not Kind.NEUTRAL:
+            found = self._index.nearest(vector, leaf.code)
+        return Judgement(
+            text=utterance,
+            kind=leaf.kind,
+            category=leaf.category,
+            scenario=leaf.scenario,
+            label_zh=leaf.zh,
+            probability=answer.probability,
+            taboo_probability=answer.taboo_probability,
+            flagged=answer.flagged,
+            reason=answer.reason,
+            evidence=evidence,
+            rule=found[0] if found else None,
+            suggestion=found[1] if found and leaf.kind is Kind.TABOO else None,
+            truncated=truncated,
+            model=self.model.info,
+        )
+
+
+def _checked(utterances: Iterable[str]) -> list[str]:
+    if isinstance(utterances, str):
+        raise InputError("score_many and predict_proba take a list of utterances; for a single one call score(text)")
+    texts = list(utterances)
+    for place, utterance in enumerate(texts):
+        if not isinstance(utterance, str):
+            raise InputError(f"utterance {place} is {type(utterance).__name__}, expected str (empty cells of a table: drop them)")
+    return texts

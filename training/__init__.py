@@ -1,0 +1,1 @@
+"""data/ in, model/ out. Start with `train.py`; `data.py` says what a row is."""

@@ -1,0 +1,85 @@
+"""What recognisers and typists do to a sentence without changing its label, done anew each time a row is read.
+
+Marks dropped or moved, fillers put in, characters misheard (same sound, another character), and turns run together:
+a taboo sentence inside decent talk stays taboo (boundary rule 1 of the taxonomy), business talk beside business talk stays business.
+All randomness comes from torch's generator, which a resumed run restores.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import torch
+
+MARKS = re.compile(r"[,.!?;:、。，！？；：~…]+")
+FILLERS = ("嗯", "那个", "就是", "呃", "这个", "啊", "就是说", "然后")
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How often each change is made, as probabilities a sentence."""
+
+    unmark: float = 0.25  # all marks go
+    blank: float = 0.10  # marks become blanks, as typists do
+    filler: float = 0.06
+    homophone: float = 0.15  # one or two characters misheard
+    join: float = 0.10
+
+
+def homophones(texts: list[str], most: int = 6) -> dict[str, list[str]]:
+    """Character -> characters of the same sound, tones left out, that occur in `texts`; the commonest `most`."""
+    from pypinyin import lazy_pinyin
+
+    counts: dict[str, int] = defaultdict(int)
+    for text in texts:
+        for c in text:
+            if "一" <= c <= "鿿":
+                counts[c] += 1
+    common = [c for c, n in sorted(counts.items(), key=lambda item: -item[1]) if n >= 3]
+    by_sound: dict[str, list[str]] = defaultdict(list)
+    for c, sound in zip(common, lazy_pinyin(common), strict=True):
+        by_sound[sound].append(c)
+    return {c: [o for o in group if o != c][:most] for group in by_sound.values() for c in group if len(group) > 1}
+
+
+@dataclass
+class Augment:
+    """Callable: (text, leaf) -> text. `decent` are business sentences to run together with others."""
+
+    rates: Rates
+    heard_as: dict[str, list[str]]
+    decent: list[str]
+    taboo: set[str]
+    joinable: set[str] = field(default_factory=lambda: {"neutral.business"})
+
+    def __call__(self, text: str, leaf: str) -> str:
+        """One changed copy; often the text itself."""
+        r = self.rates
+        if self.decent and (leaf in self.taboo or leaf in self.joinable) and len(text) < 45 and self._chance(r.join):
+            other = self.decent[self._below(len(self.decent))]
+            mark = ("，", "。", " ", "")[self._below(4)]
+            text = text + mark + other if self._chance(0.5) else other + mark + text
+        draw = float(torch.rand(()))
+        if draw < r.unmark:
+            text = MARKS.sub("", text)
+        elif draw < r.unmark + r.blank:
+            text = MARKS.sub(" ", text).strip()
+        if self._chance(r.filler):
+            at = self._below(len(text) + 1) if self._chance(0.5) else 0
+            text = text[:at] + FILLERS[self._below(len(FILLERS))] + text[at:]
+        if self._chance(r.homophone) and len(text) >= 6:
+            for _ in range(1 + self._below(1 + len(text) // 12)):
+                at = self._below(len(text))
+                if others := self.heard_as.get(text[at]):
+                    text = text[:at] + others[self._below(len(others))] + text[at + 1 :]
+        return text
+
+    @staticmethod
+    def _chance(p: float) -> bool:
+        return float(torch.rand(())) < p
+
+    @staticmethod
+    def _below(n: int) -> int:
+        return int(torch.randint(n, ()))

@@ -1,0 +1,246 @@
+"""Measures a model on a split and on real speech, beside two baselines, and writes the figures into its card.
+
+    python -m training.evaluate                     # the shipped model on the test split; model/ card, pictures, metrics.json
+    python -m training.evaluate runs/default --split validation --no-write --errors 40
+
+Real agent speech (typed service chat, not ours to ship) is read from ../shared/real when it is there; it only measures false alarms.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jinyu import JinyuError, Kind, Scorer, artifact
+from training import card, data
+from training.baselines import Baseline, Keywords, TfIdf
+from training.calibrate import threshold_for
+
+REAL = data.DATA.parent.parent / "shared" / "real" / "jddc_asap_agent_segments.jsonl"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a judge said of n texts: category each, taboo score each (n,), flagged each (n,)."""
+
+    categories: list[str]
+    taboo: np.ndarray
+    flagged: np.ndarray
+
+
+def load_real(path: Path) -> list[str]:
+    """Real agent speech, each sentence once; empty when the file is not there."""
+    if not path.exists():
+        return []
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return list(dict.fromkeys(r["text"] for r in records))
+
+
+def judge_with(scorer: Scorer, texts: list[str]) -> Judged:
+    """The product itself, as a user calls it."""
+    judgements = scorer.score_many(texts)
+    return Judged(
+        [j.category for j in judgements],
+        np.array([j.taboo_probability for j in judgements]),
+        np.array([j.flagged for j in judgements]),
+    )
+
+
+def judge_baseline(baseline: Baseline, texts: list[str], threshold: float) -> Judged:
+    """A baseline with its own threshold."""
+    categories, taboo = baseline.judge(texts)
+    return Judged(categories, taboo, taboo >= threshold)
+
+
+def figures(rows: list[data.Row], judged: Judged, real: Judged | None) -> dict[str, float]:
+    """The figures every judge is compared by; rates in [0, 1], alarms per 1,000."""
+    from sklearn.metrics import f1_score
+
+    truth = [r.leaf.split(".")[0] for r in rows]
+    taboo_types = _taboo_types()
+    is_taboo = np.array([t in taboo_types for t in truth])
+    implicit = np.array([r.implicit for r in rows])
+    hard = np.array([r.hard for r in rows])
+    bad = np.flatnonzero(is_taboo)
+    out = {
+        "category_macro_f1": f1_score(truth, judged.categories, average="macro", zero_division=0),
+        "taboo_type_macro_f1": f1_score(
+            [truth[i] for i in bad],
+            [judged.categories[i] for i in bad],
+            labels=sorted(taboo_types),
+            average="macro",
+            zero_division=0,
+        ),
+        "taboo_recall": judged.flagged[is_taboo].mean(),
+        "taboo_recall_explicit": judged.flagged[is_taboo & ~implicit].mean(),
+        "taboo_recall_implicit": judged.flagged[implicit].mean(),
+        "decent_flagged": judged.flagged[~is_taboo].mean(),
+        "hard_decent_flagged": judged.flagged[hard].mean(),
+    }
+    if real is not None:
+        out["real_false_alarms_per_1000"] = 1000 * real.flagged.mean()
+    return {k: round(float(v), 4) for k, v in out.items()}
+
+
+def recall_at_real_rate(rows: list[data.Row], judged: Judged, real: Judged, per_1000: float) -> float:
+    """Taboo recall at the lowest threshold that raises at most `per_1000` alarms on the real speech: judges of any scale compared."""
+    threshold, _ = threshold_for(real.taboo, per_1000)
+    taboo_types = _taboo_types()
+    bad = [i for i, r in enumerate(rows) if r.leaf in taboo_types]
+    return round(float((judged.taboo[bad] >= threshold).mean()), 4)
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> tuple[float, list[dict[str, float]]]:
+    """(expected calibration error, bins with confidence, accuracy, share) of the most probable category."""
+    sure, right = probabilities.max(1), probabilities.argmax(1) == labels
+    edges = np.linspace(0, 1, bins + 1)
+    table, error = [], 0.0
+    for low, high in itertools.pairwise(edges):
+        inside = (sure > low) & (sure <= high)
+        if inside.any():
+            confidence, accuracy, share = sure[inside].mean(), right[inside].mean(), inside.mean()
+            error += share * abs(confidence - accuracy)
+            table.append({"confidence": float(confidence), "accuracy": float(accuracy), "share": float(share)})
+    return float(error), table
+
+
+def detail(rows: list[data.Row], scorer: Scorer) -> dict[str, Any]:
+    """Per category, kind, industry; leaf accuracy; calibration; confusion counts (truth by answer)."""
+    from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
+
+    p = scorer.predict_proba([r.text for r in rows])
+    taxonomy = scorer.taxonomy
+    categories = taxonomy.categories
+    member = np.array([[leaf.category == c for c in categories] for leaf in taxonomy.leaves], dtype=np.float32)
+    by_category = p @ member
+    truth = np.array([categories.index(r.leaf.split(".")[0]) for r in rows])
+    answer = by_category.argmax(1)
+    kinds = [str(taxonomy.kind_of(c)) for c in categories]
+    precision, recall, f1, support = precision_recall_fscore_support(truth, answer, labels=range(len(categories)), zero_division=0)
+    by_industry: dict[str, list[bool]] = defaultdict(list)
+    for row, t, a in zip(rows, truth, answer, strict=True):
+        by_industry[row.industry].append(bool(t == a))
+    ece, bins = calibration_error(by_category, truth)
+    leaf_truth = np.array([taxonomy.codes.index(r.leaf) for r in rows])
+    return {
+        "leaf_accuracy": float((p.argmax(1) == leaf_truth).mean()),
+        "kind_macro_f1": float(f1_score([kinds[t] for t in truth], [kinds[a] for a in answer], average="macro")),
+        "ece": ece,
+        "categories": {
+            c: {"precision": float(precision[i]), "recall": float(recall[i]), "f1": float(f1[i]), "rows": int(support[i])}
+            for i, c in enumerate(categories)
+        },
+        "industries": {k: {"accuracy": float(np.mean(v)), "rows": len(v)} for k, v in sorted(by_industry.items())},
+        "reliability": bins,
+        "confusion": confusion_matrix(truth, answer, labels=range(len(categories))).tolist(),
+    }
+
+
+def evaluate(model: Path, split: str, folder: Path = data.DATA, real_path: Path = REAL) -> dict[str, Any]:
+    """Every figure of one model directory: the product's, the baselines', the details."""
+    scorer = Scorer.load(model)
+    rows = data.load(split, folder)
+    texts = [r.text for r in rows]
+    real_texts = load_real(real_path)
+    judges: dict[str, tuple[Judged, Judged | None]] = {
+        "jinyu": (judge_with(scorer, texts), judge_with(scorer, real_texts) if real_texts else None)
+    }
+    training = data.load("train", folder) + data.phrase_rows(folder)
+    decent = [r.text for r in data.load("validation", folder) if scorer.taxonomy.kind_of(r.leaf.split(".")[0]) is not Kind.TABOO]
+    per_1000 = float(scorer.model.scoring.promise.get("false_alarms_per_1000", 2.0))
+    keywords, tfidf = Keywords(scorer.taxonomy), TfIdf(scorer.taxonomy, training)
+    promised, _ = threshold_for(tfidf.judge(decent)[1], per_1000)  # the same promise on the same rows
+    for baseline, threshold in ((keywords, 0.5), (tfidf, promised)):
+        judges[baseline.name] = (
+            judge_baseline(baseline, texts, threshold),
+            judge_baseline(baseline, real_texts, threshold) if real_texts else None,
+        )
+    summary = {name: figures(rows, judged, real) for name, (judged, real) in judges.items()}
+    for name, (judged, real) in judges.items():
+        if real is not None:
+            summary[name]["recall_at_2_real_alarms_per_1000"] = recall_at_real_rate(rows, judged, real, 2.0)
+    return {
+        "split": split,
+        "rows": len(rows),
+        "real_sentences": len(real_texts),
+        "summary": summary,
+        "detail": detail(rows, scorer),
+    }
+
+
+def real_alarms(scorer: Scorer, path: Path = REAL) -> list[tuple[float, str, str]]:
+    """(taboo probability, category, sentence) of every alarm on the real speech, highest first: to be read by a person."""
+    alarms = [(j.taboo_probability, j.category, j.text) for j in scorer.score_many(load_real(path)) if j.flagged]
+    return sorted(alarms, reverse=True)
+
+
+def errors(rows: list[data.Row], scorer: Scorer) -> list[str]:
+    """A line for every wrong category, and for taboo missed or decent flagged; for reading validation errors."""
+    out = []
+    for row, j in zip(rows, scorer.score_many([r.text for r in rows]), strict=True):
+        taboo = scorer.taxonomy.kind_of(row.leaf.split(".")[0]) is Kind.TABOO
+        mark = "MISS" if taboo and not j.flagged else "FALSE" if j.flagged and not taboo else ""
+        if mark or j.category != row.leaf.split(".")[0]:
+            out.append(f"{mark:5} {row.id} {row.leaf} -> {j.leaf} {j.probability:.2f} t={j.taboo_probability:.2f} {row.text}")
+    return out
+
+
+def _taboo_types() -> set[str]:
+    return {leaf.category for leaf in data.load_taxonomy().leaves if leaf.kind is Kind.TABOO}
+
+
+def print_summary(result: dict[str, Any]) -> None:
+    """The table on stdout."""
+    names = list(result["summary"])
+    print(f"{result['split']}: {result['rows']} rows; real speech: {result['real_sentences']} sentences")
+    print(f"{'':36}" + "".join(f"{n:>16}" for n in names))
+    for key in result["summary"][names[0]]:
+        print(f"{key:36}" + "".join(f"{result['summary'][n].get(key, float('nan')):16.4f}" for n in names))
+    d = result["detail"]
+    print(
+        f"{'leaf_accuracy':36}{d['leaf_accuracy']:16.4f}\n{'kind_macro_f1':36}{d['kind_macro_f1']:16.4f}\n{'ece':36}{d['ece']:16.4f}"
+    )
+    for category, f in d["categories"].items():
+        print(f"  {category:14} precision {f['precision']:.3f} recall {f['recall']:.3f} f1 {f['f1']:.3f} rows {f['rows']}")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line of `python -m training.evaluate`."""
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__.split("\n")[0])
+    parser.add_argument("model", type=Path, nargs="?", default=Path("model"), help="model or run directory (default: model)")
+    parser.add_argument("--split", choices=data.SPLITS, default="test", help="(default: %(default)s)")
+    parser.add_argument("--data", type=Path, default=data.DATA, help="the data folder (default: data/ of the checkout)")
+    parser.add_argument("--real", type=Path, default=REAL, help="JSONL of real agent speech, field text (default: %(default)s)")
+    parser.add_argument("--no-write", action="store_true", help="print only; leave the model's card alone")
+    parser.add_argument("--alarms", action="store_true", help="also print every alarm on the real speech")
+    parser.add_argument("--errors", type=int, default=0, metavar="N", help="also print up to N errors on the split")
+    args = parser.parse_args(argv)
+    try:
+        path = artifact.find(args.model)
+        result = evaluate(path, args.split, args.data, args.real)
+        print_summary(result)
+        scorer = Scorer.load(path)
+        if args.alarms:
+            for p, category, sentence in real_alarms(scorer, args.real):
+                print(f"alarm {p:.3f} {category}: {sentence}")
+        if args.errors:
+            print("\n".join(errors(data.load(args.split, args.data), scorer)[: args.errors]))
+        if not args.no_write:
+            card.write(path, result)
+            print(f"written: {path}/metrics.json, README.md, confusion.png, reliability.png")
+    except (data.DataError, JinyuError) as error:
+        print(f"training.evaluate: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,232 @@
+"""data/ in, a run directory out: fine-tunes a Chinese BERT on the authored utterances and the documents' phrases.
+
+    python -m training.train                                        # build/base -> runs/default, then calibrated and exported
+    python -m training.train --base-model hfl/chinese-macbert-base  # any BERT by hub name or directory
+    python -m training.train --out runs/default                     # the same command after a kill goes on from the last epoch
+
+A run directory holds `recipe.json` (every setting), `checkpoints/`, `network/` (the fine-tuned BERT in fp32), `calibration.json` and
+`model/`, which `jinyu score --model RUN` reads. Read `augment.py` for what is done to the texts, `export.py` for what follows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from training import base, data
+from training.augment import Augment, Rates, homophones
+
+BASE = Path("build/base")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Every setting of a run. The defaults are those of the shipped model."""
+
+    base_model: str = str(BASE)
+    layers: int = 6  # evenly spread layers of the base are kept; 0 keeps all
+    epochs: float = 8
+    batch: int = 24
+    encoder_lr: float = 1.5e-4
+    head_lr: float = 1.5e-3
+    layer_decay: float = 0.9  # each layer learns this much slower than the one above it
+    weight_decay: float = 0.01
+    warmup: float = 0.08
+    dropout: float = 0.1
+    smoothing: float = 0.05
+    category_loss: float = 0.5  # weight of the loss over the 14 categories, beside that over the leaves
+    freeze_words: bool = True  # word embeddings stay as they are: unseen words keep their place among the seen
+    max_tokens: int = 96
+    seed: int = 17
+
+
+def load_network(recipe: Recipe, codes: list[str]) -> tuple[Any, Any]:
+    """(Network, tokenizer) with a fresh head over `codes`; makes the default base if it is not there yet."""
+    from transformers import AutoTokenizer
+
+    from training import network as net
+
+    if recipe.base_model == str(BASE) and not (BASE / "config.json").exists():
+        base.build(BASE, Path("build/cache"))
+    network = net.from_base(recipe.base_model, recipe.layers, len(codes), recipe.dropout)
+    if recipe.freeze_words:
+        network.encoder.embeddings.word_embeddings.weight.requires_grad = False
+    return network, AutoTokenizer.from_pretrained(recipe.base_model)
+
+
+def parameter_groups(network: Any, recipe: Recipe) -> list[dict[str, Any]]:
+    """Learning rate by depth: the head fastest, each encoder layer `layer_decay` slower than the one above."""
+    depth = network.config.num_hidden_layers
+    groups: dict[tuple[float, float], list[Any]] = {}
+    for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        if ".layer." in name:
+            lr = recipe.encoder_lr * recipe.layer_decay ** (depth - 1 - int(name.split(".layer.")[1].split(".")[0]))
+        elif "embeddings" in name:
+            lr = recipe.encoder_lr * recipe.layer_decay**depth
+        else:
+            lr = recipe.head_lr
+        decay = 0.0 if parameter.ndim == 1 else recipe.weight_decay
+        groups.setdefault((lr, decay), []).append(parameter)
+    return [{"params": p, "lr": lr, "weight_decay": decay} for (lr, decay), p in groups.items()]
+
+
+def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: int | None = None) -> Any:
+    """The `transformers.Trainer` of a run: data, loss, optimiser, checkpoints each epoch."""
+    import numpy as np
+    import torch
+    from datasets import Dataset
+    from sklearn.metrics import f1_score
+    from torch.nn import functional
+    from transformers import Trainer, TrainingArguments, get_linear_schedule_with_warmup, set_seed
+
+    if threads:
+        torch.set_num_threads(threads)
+    set_seed(recipe.seed)
+    taxonomy = data.load_taxonomy(folder)
+    codes, categories = taxonomy.codes, taxonomy.categories
+    network, tokenizer = load_network(recipe, codes)
+    rows = data.load("train", folder) + data.phrase_rows(folder)
+    validation = data.load("validation", folder)
+    augment = Augment(
+        Rates(),
+        homophones([r.model_text for r in rows]),
+        [r.model_text for r in rows if r.leaf == "neutral.business" and 6 <= len(r.model_text) <= 30],
+        {leaf.code for leaf in taxonomy.leaves if leaf.kind == "taboo"},
+    )
+    member = torch.tensor([[float(leaf.category == c) for c in categories] for leaf in taxonomy.leaves])  # (leaves, categories)
+    category_of = member.argmax(1)
+
+    def table(source: list[data.Row]) -> Dataset:
+        texts = [r.model_text for r in source]
+        labels = [codes.index(r.leaf) for r in source]
+        return Dataset.from_dict({"text": texts, "labels": labels, "length": [len(t) for t in texts]})
+
+    def collate(batch: list[dict[str, Any]]) -> dict[str, Any]:
+        texts = [augment(r["text"], codes[r["labels"]]) if network.training else r["text"] for r in batch]
+        out = tokenizer(texts, truncation=True, max_length=recipe.max_tokens, padding=True, return_tensors="pt")
+        return {**out, "labels": torch.tensor([r["labels"] for r in batch])}
+
+    def loss(outputs: Any, labels: Any, **_: Any) -> Any:
+        logits = outputs["logits"]
+        leaf = functional.cross_entropy(logits, labels, label_smoothing=recipe.smoothing)
+        # (batch, leaves) -> (batch, categories): log of the summed probabilities
+        by_category = (functional.softmax(logits.float(), -1) @ member).clamp_min(1e-8).log()
+        return leaf + recipe.category_loss * functional.nll_loss(by_category, category_of[labels])
+
+    def metrics(prediction: Any) -> dict[str, float]:
+        logits = prediction.predictions[0]
+        p = np.exp(logits - logits.max(-1, keepdims=True))
+        best = (p / p.sum(-1, keepdims=True) @ member.numpy()).argmax(-1)
+        truth = category_of.numpy()[prediction.label_ids]
+        leaf = float((logits.argmax(-1) == prediction.label_ids).mean())
+        return {"category_f1": f1_score(truth, best, average="macro"), "leaf_accuracy": leaf}
+
+    class Windowed(Trainer):  # type: ignore[misc]
+        """Short and long texts alternate, yet a batch holds texts of one length: little padding, mixed classes."""
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            return LengthWindows(self.train_dataset["length"], recipe.batch)
+
+    steps = -(-len(rows) // recipe.batch) * recipe.epochs
+    optimiser = torch.optim.AdamW(parameter_groups(network, recipe))
+    schedule = get_linear_schedule_with_warmup(optimiser, int(recipe.warmup * steps), int(steps))
+    arguments = TrainingArguments(
+        output_dir=str(out / "checkpoints"), num_train_epochs=recipe.epochs, per_device_train_batch_size=recipe.batch,
+        per_device_eval_batch_size=64, save_strategy="epoch", eval_strategy="epoch", save_total_limit=1, logging_steps=50,
+        seed=recipe.seed, remove_unused_columns=False, report_to="none", dataloader_pin_memory=False,
+    )  # fmt: skip
+    return Windowed(
+        model=network, args=arguments, data_collator=collate, train_dataset=table(rows), eval_dataset=table(validation),
+        processing_class=tokenizer, compute_loss_func=loss, compute_metrics=metrics, optimizers=(optimiser, schedule),
+    )  # fmt: skip
+
+
+class LengthWindows:
+    """Indices in an order of batches: windows of eight batches, sorted by length within, batches shuffled."""
+
+    def __init__(self, lengths: list[int], batch: int) -> None:
+        self.lengths, self.batch = list(lengths), batch
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Any:
+        import torch
+
+        order = torch.randperm(len(self.lengths)).tolist()
+        batches = []
+        for start in range(0, len(order), 8 * self.batch):
+            window = sorted(order[start : start + 8 * self.batch], key=self.lengths.__getitem__)
+            batches += [window[i : i + self.batch] for i in range(0, len(window), self.batch)]
+        short = [b for b in batches if len(b) < self.batch]  # at most one; it goes last so that batches stay whole
+        full = [b for b in batches if len(b) == self.batch]
+        for i in torch.randperm(len(full)).tolist():
+            yield from full[i]
+        for b in short:
+            yield from b
+
+
+def fit(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: int | None = None) -> None:
+    """Train `recipe` into `out`, going on from the last checkpoint if there is one."""
+    out.mkdir(parents=True, exist_ok=True)
+    settings = out / "recipe.json"
+    wanted = {**asdict(recipe), "data": data.digest(folder, ("train", "validation"))}
+    if settings.exists() and (before := json.loads(settings.read_text(encoding="utf-8"))) != wanted:
+        differing = ", ".join(sorted(k for k in wanted if before.get(k) != wanted[k]))
+        raise data.DataError(f"{out} was begun with another recipe ({differing} differ); name a new --out, or delete it")
+    if (out / "network" / "config.json").exists():
+        print(f"{out}: already trained; delete it to train again", file=sys.stderr)
+        return
+    settings.write_text(json.dumps(wanted, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    from training import network as net
+
+    started = time.time()
+    trainer = make_trainer(recipe, out, folder, threads)
+    resume = any((out / "checkpoints").glob("checkpoint-*"))
+    trainer.train(resume_from_checkpoint=resume)
+    partial = out / "network.part"
+    net.save(trainer.model, data.load_taxonomy(folder).codes, partial)
+    trainer.processing_class.save_pretrained(partial)
+    log = {"history": trainer.state.log_history, "minutes": round((time.time() - started) / 60, 1), "resumed": resume}
+    (out / "log.json").write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+    partial.rename(out / "network")
+    shutil.rmtree(out / "checkpoints")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line of `python -m training.train`."""
+    parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path("runs/default"), help="run directory (default: %(default)s)")
+    parser.add_argument("--data", type=Path, default=data.DATA, help="the data folder (default: data/ of the checkout)")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: torch's choice, the cores of the machine)")
+    parser.add_argument("--no-export", action="store_true", help="stop after training; do not calibrate and export")
+    for name, value in asdict(Recipe()).items():
+        flag = "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=value, help="(default: %(default)s)")
+        else:
+            parser.add_argument(flag, type=type(value), default=value, help="(default: %(default)s)")
+    args = vars(parser.parse_args(argv))
+    out, folder, threads, no_export = (args.pop(k) for k in ("out", "data", "threads", "no_export"))
+    try:
+        fit(Recipe(**args), out, folder, threads)
+        if not no_export:
+            from training import calibrate
+
+            calibrate.main([str(out), "--data", str(folder)])
+    except (data.DataError, base.BaseModelError) as error:
+        print(f"training.train: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
