@@ -12,7 +12,7 @@ train: .venv/ok   ## data/ in, runs/default out
 evaluate: .venv/ok   ## the figures of the shipped model, and its card
 	.venv/bin/python -m training.evaluate
 bench: .venv/ok   ## speed and memory against named peers
-	.venv/bin/python benchmarks/speed.py
+	.venv/bin/python -m benchmarks.speed
 
 .venv-demo/ok: pyproject.toml
 	$(PYTHON) -m venv .venv-demo && .venv-demo/bin/pip install -q -e . && touch $@

@@ -153,6 +153,8 @@ def read_tensors(reader: Reader, header: Header) -> dict[str, np.ndarray]:
 def wanted(piece: str) -> bool:
     """Whether a piece is of use in Chinese service speech: Chinese, punctuation, short numbers, short Latin."""
     body = piece.removeprefix("▁")
+    if piece in ("▁que", "▁query"):  # of the source model's own prefix, by which the conversion is proved
+        return True
     if any(is_han(c) for c in body):
         return all(is_han(c) or not c.isalpha() for c in body)  # no kana, no Latin glued on
     if body.isascii():

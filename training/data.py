@@ -14,7 +14,7 @@ import hashlib
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,11 @@ def digest(data: Path = DATA, splits: tuple[str, ...] = SPLITS) -> str:
     for path in [data / "taxonomy.yaml", data / "phrases.jsonl", *(data / "utterances" / f"{s}.jsonl" for s in splits)]:
         h.update(path.name.encode() + path.read_bytes())
     return h.hexdigest()
+
+
+def file_digest(split: str, data: Path = DATA) -> str:
+    """sha256 of one split's file."""
+    return hashlib.sha256((data / "utterances" / f"{split}.jsonl").read_bytes()).hexdigest()
 
 
 def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -176,6 +181,24 @@ def shared_skeletons(rows: list[Row]) -> float:
     return sum(n for n in counts.values() if n > 1) / max(1, len(skeletons))
 
 
+def agreement(data: Path = DATA) -> dict[str, float]:
+    """How far a second, blind reader of test rows agrees: rows, share of leaves, categories, taboo or not; rows found unsure."""
+    rows = {row.id: row for row in load("test", data)}
+    taxonomy = load_taxonomy(data)
+    readings = [record for _, record in _records(data / "second_reading.jsonl")]
+
+    def share(of: Callable[[str], object]) -> float:
+        return sum(of(rows[r["id"]].leaf) == of(r["leaf"]) for r in readings) / max(1, len(readings))
+
+    return {
+        "rows": len(readings),
+        "leaf": share(lambda leaf: leaf),
+        "category": share(lambda leaf: leaf.split(".")[0]),
+        "taboo": share(lambda leaf: taxonomy.kind_of(leaf.split(".")[0]) is Kind.TABOO),
+        "unsure": sum("other" in r for r in readings),
+    }
+
+
 def check(data: Path = DATA) -> list[str]:
     """Every fault of the data, a sentence each; prints counts on the way."""
     faults: list[str] = []
@@ -201,6 +224,8 @@ def check(data: Path = DATA) -> list[str]:
                 faults.append(f"{one} {left[a].id} and {other} {right[b].id} are near copies ({j:.2f}): {left[a].text}")
     for split, rows in splits.items():
         _print_counts(split, rows, taxonomy)
+    a = agreement(data)
+    print(f"second reader, {a['rows']} test rows: same leaf {a['leaf']:.1%}, category {a['category']:.1%}, taboo or not {a['taboo']:.1%}")
     return faults
 
 

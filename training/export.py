@@ -58,11 +58,12 @@ def export(run: Path, out: Path, folder: Path = data.DATA, *, version: str = "0"
     engine = Engine(out, recipe["max_tokens"], 1.0)
     _, vectors = engine.run([text.normalise(p["text"]) for p in phrases])
     np.save(out / artifact.EMBEDDINGS, vectors.astype(np.float16))
-    write_manifest(out, recipe, version)
+    log = json.loads((run / "log.json").read_text(encoding="utf-8"))
+    write_manifest(out, recipe, version, {k: log[k] for k in ("minutes", "threads", "resumed")})
     return out
 
 
-def write_manifest(out: Path, recipe: dict[str, Any], version: str) -> None:
+def write_manifest(out: Path, recipe: dict[str, Any], version: str, training: dict[str, Any]) -> None:
     """`manifest.json`: formats, origins and the sha256 of every file that `from_pretrained` or scoring reads."""
     names = [*artifact.SCORING_FILES, "model.safetensors", "config.json", "tokenizer_config.json"]
     manifest = {
@@ -74,6 +75,7 @@ def write_manifest(out: Path, recipe: dict[str, Any], version: str) -> None:
         "jinyu": jinyu.__version__,
         "python": platform.python_version(),
         "recipe": recipe,
+        "training": training,
         "data": recipe["data"],
         "licence": "MIT (weights from multilingual-e5-small, MIT; data and code of this project)",
         "files": {n: hashlib.sha256((out / n).read_bytes()).hexdigest() for n in names},
@@ -133,14 +135,31 @@ def write_full_graph(network: Path, path: Path) -> None:
 
 
 def quantise(full: Path, path: Path) -> None:
-    """int8 weights; activations are scaled a token at a time or not at all, so that a text's score does not hang on its batch."""
-    from onnx import TensorProto
-    from onnxruntime.quantization import QuantType, quantize_dynamic
+    """int8 weights, a scale for each output channel (each row of an embedding); activations stay fp32.
 
-    quantize_dynamic(
-        full, path, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True,
-        extra_options={"DefaultTensorType": TensorProto.FLOAT},
-    )  # fmt: skip
+    Activations in int8 take one scale for a whole batch, so that a text's score would hang on its neighbours, and this encoder's outliers
+    make that scale coarse. The engine expands the weights once, when it loads.
+    """
+    import onnx
+    from onnx import helper, numpy_helper
+
+    model = onnx.load(full)
+    graph = model.graph
+    by_row = {node.input[0] for node in graph.node if node.op_type in ("Gather", "EmbedLayerNormalization")}
+    by_row |= {name for node in graph.node if node.op_type == "EmbedLayerNormalization" for name in node.input}
+    for weight in [w for w in graph.initializer if len(w.dims) == 2 and np.prod(w.dims) >= 4096]:
+        values = numpy_helper.to_array(weight)
+        if values.dtype != np.float32:
+            continue
+        axis = 0 if weight.name in by_row else 1
+        scale = np.maximum(np.abs(values).max(axis=1 - axis), 1e-8).astype(np.float32) / 127
+        levels = np.clip(np.round(values / np.expand_dims(scale, 1 - axis)), -127, 127).astype(np.int8)
+        graph.initializer.remove(weight)
+        graph.initializer.append(numpy_helper.from_array(levels, weight.name + "_int8"))
+        graph.initializer.append(numpy_helper.from_array(scale, weight.name + "_scale"))
+        inputs = [weight.name + "_int8", weight.name + "_scale"]
+        graph.node.insert(0, helper.make_node("DequantizeLinear", inputs, [weight.name], axis=axis))
+    onnx.save(model, path)
 
 
 def _write_json(path: Path, value: Any) -> None:

@@ -41,7 +41,7 @@ class Network(torch.nn.Module):
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         mask = attention_mask.unsqueeze(-1).to(states.dtype)  # (batch, tokens, 1)
         mean = (states * mask).sum(1) / mask.sum(1)
-        pooled = torch.tanh(self.dense(functional.layer_norm(mean, mean.shape[-1:])))
+        pooled = torch.tanh(self.dense(functional.layer_norm(mean, (self.dense.in_features,))))
         return {"logits": self.classifier(self.dropout(pooled)), "embedding": functional.normalize(mean, dim=-1)}
 
 

@@ -186,6 +186,8 @@ def fit(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: int | None
         print(f"{out}: already trained; delete it to train again", file=sys.stderr)
         return
     settings.write_text(json.dumps(wanted, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    import torch
+
     from training import network as net
 
     started = time.time()
@@ -195,7 +197,12 @@ def fit(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: int | None
     partial = out / "network.part"
     net.save(trainer.model, data.load_taxonomy(folder).codes, partial)
     trainer.processing_class.save_pretrained(partial)
-    log = {"history": trainer.state.log_history, "minutes": round((time.time() - started) / 60, 1), "resumed": resume}
+    log = {
+        "minutes": round((time.time() - started) / 60, 1),
+        "threads": torch.get_num_threads(),
+        "resumed": resume,
+        "history": trainer.state.log_history,
+    }
     (out / "log.json").write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
     partial.rename(out / "network")
     shutil.rmtree(out / "checkpoints")

@@ -29,6 +29,8 @@ class Engine:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or _cores()
+        # expand the int8 weights once, now, not in every call
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
         options.log_severity_level = 3  # warnings about the graph are of no use to a user
         try:
             self._tokenizer = Tokenizer.from_file(str(path / TOKENIZER))

@@ -1,7 +1,7 @@
 """Transcript files to `Recording`s. One small module a format; the form is found by the content, not by a flag.
 
 To add a format: write a module with `NAME`, `SUMMARY`, `matches(document)` and `parse(document)`, and put it into `ADAPTERS`, the narrower
-before the wider. `canonical.py` is the shortest example.
+before the wider. `aliyun.py` is an example for a vendor's JSON.
 """
 
 from __future__ import annotations
@@ -13,12 +13,40 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from jinyu.recordings import canonical, lines, table
+from jinyu.recordings import (
+    aliyun,
+    aliyun_sca,
+    aws,
+    canonical,
+    funasr,
+    google,
+    huawei,
+    iflytek,
+    lines,
+    subtitles,
+    table,
+    tencent,
+    whisper,
+)
 from jinyu.recordings.document import Document
 from jinyu.types import InputError, Recording
 
-ADAPTERS: tuple[ModuleType, ...] = (canonical, table, lines)
-SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".txt")
+ADAPTERS: tuple[ModuleType, ...] = (
+    canonical,
+    aliyun_sca,
+    tencent,
+    iflytek,
+    aws,
+    google,
+    huawei,  # before whisper: both have segments
+    funasr,
+    whisper,
+    aliyun,
+    table,  # takes any JSON with a text
+    subtitles,
+    lines,  # takes any text file
+)
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".txt", ".srt", ".vtt")
 
 
 @dataclass(frozen=True)
@@ -43,11 +71,20 @@ def read(path: Path, options: ReadOptions | None = None) -> list[Recording]:
     """The recordings of one file. Raises `InputError` with the file, the place in it and the remedy."""
     options = options or ReadOptions()
     document = Document.open(path, options.text_column)
-    for adapter in ADAPTERS:
-        if adapter.matches(document):
-            recordings: list[Recording] = adapter.parse(document)
-            return recordings
-    raise InputError(f"{path}: not a transcript that jinyu knows (" + "; ".join(f"{a.NAME}: {a.SUMMARY}" for a in ADAPTERS) + ")")
+    try:
+        for adapter in ADAPTERS:
+            if adapter.matches(document):
+                recordings: list[Recording] = adapter.parse(document)
+                return recordings
+    except RecursionError as error:
+        raise InputError(f"{path}: nested too deeply to be a transcript") from error
+    names = ", ".join(name for name, _ in formats())
+    raise InputError(f"{path}: not a transcript that jinyu knows ({names}). Convert it to the simplest form, {canonical.SUMMARY}")
+
+
+def formats() -> list[tuple[str, str]]:
+    """(name, what it looks like) of every format, in the order in which they are tried."""
+    return [(adapter.NAME, adapter.SUMMARY) for adapter in ADAPTERS]
 
 
 def read_lines(text: str, call_id: str = "stdin") -> Recording:
@@ -60,4 +97,4 @@ def canonical_json(recording: Recording) -> str:
     return json.dumps(canonical.to_dict(recording), ensure_ascii=False)
 
 
-__all__: list[Any] = ["ADAPTERS", "SUFFIXES", "ReadOptions", "canonical_json", "find_files", "read", "read_lines"]
+__all__: list[Any] = ["ADAPTERS", "SUFFIXES", "ReadOptions", "canonical_json", "find_files", "formats", "read", "read_lines"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from jinyu.recordings.document import Document, role_of, whole_number
+from jinyu.recordings.document import Document, fraction, role_of, whole_number
 from jinyu.types import InputError, Recording, Turn
 
 NAME = "canonical"
@@ -36,7 +36,6 @@ def _recording(value: Any, where: str, document: Document) -> Recording:
         place = f"{where}: turn {number}"
         if not isinstance(turn, dict) or not isinstance(turn.get("text"), str):
             raise InputError(f'{place}: expected {{"role", "text"}} with text a string, got {str(turn)[:60]!r}')
-        confidence = turn.get("asr_confidence")
         turns.append(
             Turn(
                 text=turn["text"],
@@ -46,7 +45,7 @@ def _recording(value: Any, where: str, document: Document) -> Recording:
                 speaker=_text(turn.get("speaker")),
                 start_ms=whole_number(turn.get("start_ms"), "start_ms", place),
                 end_ms=whole_number(turn.get("end_ms"), "end_ms", place),
-                asr_confidence=float(confidence) if isinstance(confidence, int | float) else None,
+                asr_confidence=fraction(turn.get("asr_confidence")),
             )
         )
     return Recording(

@@ -1,8 +1,13 @@
-"""A transcript file, opened once: its text, and the JSON in it if there is any. Adapters look at this, never at the file."""
+"""A transcript file, opened once: its text, and the JSON in it if there is any. Adapters look at this, never at the file.
+
+Below it the readers of single values that adapters share; each turns what does not fit into an `InputError` that names the place.
+`vendor.py` beside it holds what the vendors' JSON has in common.
+"""
 
 from __future__ import annotations
 
 import json
+import reprlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,7 +70,8 @@ class Document:
     @cached_property
     def json_rows(self) -> list[tuple[str, Any]] | None:
         """(place, value) of a JSON document (one value) or JSONL (one a line); None if the file is something else."""
-        if self.suffix not in (".json", ".jsonl", ".ndjson") and self.data.lstrip()[:1] not in (b"{", b"["):
+        named_json = self.suffix in (".json", ".jsonl", ".ndjson")
+        if not named_json and self.data.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] not in (b"{", b"["):
             return None
         if self.suffix not in (".jsonl", ".ndjson"):
             try:
@@ -79,6 +85,8 @@ class Document:
                 try:
                     rows.append((f"{self.path}:{number}", json.loads(line)))
                 except ValueError as error:
+                    if not named_json:  # text that merely begins with a bracket, such as [00:01] 坐席：您好
+                        return None
                     raise InputError(f"{self.path}:{number}: not JSON ({error}); JSONL has one object a line") from error
         return rows
 
@@ -93,11 +101,33 @@ def role_of(value: Any) -> Role:
     return Role.BOT if word in BOT else Role.UNKNOWN
 
 
-def whole_number(value: Any, name: str, where: str) -> int | None:
-    """Milliseconds as an int from a number or a numeric string; None when absent. Raises `InputError`."""
+UNITS = {"seconds": 1000.0, "milliseconds": 1.0, "microseconds": 0.001}  # in milliseconds
+
+
+def whole_number(value: Any, name: str, where: str, unit: str = "milliseconds") -> int | None:
+    """Milliseconds as an int from a number or a numeric string in `unit`; None when absent. Raises `InputError`."""
     if value is None or value == "":
         return None
     try:
-        return round(float(value))
+        return round(float(value) * UNITS[unit])
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{where}: {name} is {value!r}, expected milliseconds as a number") from error
+        raise InputError(f"{where}: {name} is {reprlib.repr(value)}, expected {unit} as a number") from error
+
+
+def fraction(value: Any) -> float | None:
+    """A finite number as a float; None for anything else. For what may be missing without harm, such as a confidence."""
+    try:
+        number = float(value) if isinstance(value, int | float) else float("nan")
+    except OverflowError:
+        return None
+    return number if abs(number) < float("inf") else None  # false for nan
+
+
+def label(value: Any) -> str | None:
+    """A channel, speaker or id as a string; None when there is none."""
+    return str(value) if isinstance(value, str | int | float) and value != "" else None
+
+
+def wrong(place: str, value: Any, expected: str) -> InputError:
+    """The error for a value of another shape than the format has."""
+    return InputError(f"{place} is {reprlib.repr(value)}, expected {expected}. Correct it there, or export the transcript again")

@@ -1,0 +1,111 @@
+"""Transcripts in: what each form gives, and what a broken one says."""
+
+import json
+
+import pytest
+
+from jinyu import InputError, Role
+from jinyu.recordings import ReadOptions, find_files, read, read_lines
+
+CALL = {
+    "call_id": "c1",
+    "agent_id": "a7",
+    "turns": [
+        {"turn_id": 3, "role": "agent", "start_ms": "0", "end_ms": 1500.4, "text": "您好"},
+        {"role": "customer", "text": "我要退货"},
+        {"role": "哼", "text": "？"},
+    ],
+}
+
+
+def write(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+    return path
+
+
+def dump(value):
+    return json.dumps(value, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.json", dump(CALL)), ("a.jsonl", dump(CALL) + "\n\n"), ("a.json", dump([CALL])), ("a.json", "\ufeff" + dump(CALL))],
+)
+def test_canonical(tmp_path, name, content):
+    (call,) = read(write(tmp_path, name, content))
+    assert (call.call_id, call.agent_id) == ("c1", "a7")
+    assert [t.role for t in call.turns] == [Role.AGENT, Role.CUSTOMER, Role.UNKNOWN]
+    assert (call.turns[0].turn_id, call.turns[0].start_ms, call.turns[0].end_ms) == ("3", 0, 1500)
+    assert call.turns[1].turn_id == "1"
+
+
+def test_lines(tmp_path):
+    said = "坐席：您好，请问什么事\n  还有别的吗\n客户: 没有\n[00:00:12] 客服A01：再见\n"
+    (call,) = read(write(tmp_path, "通话1.txt", said))
+    assert [(t.role, t.text) for t in call.turns] == [
+        (Role.AGENT, "您好，请问什么事 还有别的吗"),
+        (Role.CUSTOMER, "没有"),
+        (Role.AGENT, "再见"),
+    ]
+    assert call.call_id == "通话1"
+
+
+def test_table_groups_calls_and_needs_only_text(tmp_path):
+    (one,) = read(write(tmp_path, "only.csv", "text\n您好\n再见\n"))
+    assert [(t.text, t.role) for t in one.turns] == [("您好", Role.AGENT), ("再见", Role.AGENT)]
+    rows = "call_id,role,话,start_ms\nx,坐席,您好,0\ny,agent,喂,0\nx,客户,你好,900\n"
+    x, y = read(write(tmp_path, "gbk.csv", rows.encode("gb18030")), ReadOptions(text_column="话"))
+    assert [(t.text, t.role, t.start_ms) for t in x.turns] == [("您好", Role.AGENT, 0), ("你好", Role.CUSTOMER, 900)]
+    assert y.call_id == "y"
+    (flat,) = read(write(tmp_path, "u.jsonl", '{"text": "您好"}\n{"text": "再见", "role": "customer"}\n'))
+    assert [t.role for t in flat.turns] == [Role.AGENT, Role.CUSTOMER]
+
+
+def test_parquet(tmp_path):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"text": ["您好", None], "call_id": [7, 7]}), path)
+    (call,) = read(path)
+    assert (call.call_id, [t.text for t in call.turns]) == ("7", ["您好", ""])
+
+
+def test_a_call_without_turns_is_a_call(tmp_path):
+    (call,) = read(write(tmp_path, "a.json", '{"call_id": "silent", "turns": []}'))
+    assert call.turns == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.json", "{", "a.json: not JSON"),
+        ("a.json", '{"a": 1}', "not a transcript that jinyu knows"),
+        ("a.jsonl", '{"turns": []}\n{', r"a.jsonl:2: not JSON"),
+        ("a.json", '{"turns": [{"role": "agent"}]}', "a.json: turn 0: expected"),
+        ("a.json", '{"turns": [{"text": "您好", "start_ms": "soon"}]}', "start_ms is 'soon', expected milliseconds"),
+        ("a.csv", "utterance,n\n您好,1\n", r"no column 'text' \(found: utterance, n\).*--text-column"),
+        ("a.txt", "您好\n", "names no speaker"),
+        ("a.parquet", "PAR0", "not a Parquet file"),
+        ("a.txt", b"\x81\xff\xff\x81", "neither UTF-8 nor GB18030"),
+        ("a.json", "", "not JSON"),
+    ],
+)
+def test_a_broken_file_is_named_with_its_remedy(tmp_path, name, content, message):
+    with pytest.raises(InputError, match=message):
+        read(write(tmp_path, name, content))
+
+
+def test_folders_are_searched_and_missing_paths_named(tmp_path):
+    (tmp_path / "deep").mkdir()
+    b = write(tmp_path, "deep/b.txt", "坐席：您好")
+    write(tmp_path, "notes.md", "# no")
+    assert list(find_files([tmp_path])) == [b]
+    with pytest.raises(InputError, match=r"gone\.json: no such file"):
+        list(find_files([tmp_path / "gone.json"]))
+
+
+def test_stdin_lines_are_agent_utterances():
+    call = read_lines("您好\n\n 再见 \n")
+    assert [(t.text, t.role) for t in call.turns] == [("您好", Role.AGENT), ("再见", Role.AGENT)]

@@ -1,0 +1,82 @@
+"""What the scorer promises whatever the model: order, sums, spans, truncation, odd input."""
+
+import numpy as np
+import pytest
+
+from jinyu import InputError, Kind, Reason, Scorer
+
+TEXTS = ["您好，请问有什么可以帮您", "这个不归我管", "嗯", "这个不归我管", "套餐下月生效，" * 30, ""]
+
+
+def test_one_and_many_agree_whatever_the_company(tiny):
+    many = tiny.score_many(TEXTS)
+    assert [j.text for j in many] == TEXTS
+    for one, j in zip(TEXTS, many, strict=True):
+        alone = tiny.score(one)
+        assert alone.category == j.category
+        assert alone.probability == pytest.approx(j.probability, abs=1e-4)
+
+
+def test_probabilities_are_a_table_with_named_columns(tiny):
+    p = tiny.predict_proba(TEXTS)
+    assert p.shape == (len(TEXTS), 41) == (len(TEXTS), len(tiny.leaves))
+    np.testing.assert_allclose(p[:5].sum(1), 1, atol=1e-4)
+    assert p[5].sum() == 0  # nothing was said
+    assert tiny.predict_proba([]).shape == (0, 41)
+    assert tiny.score_many([]) == []
+
+
+@pytest.mark.parametrize("silence", ["", "   ", "……？！", "\n", "\ud800"])
+def test_nothing_said_is_a_result(tiny, silence):
+    j = tiny.score(silence)
+    assert (j.kind, j.flagged, j.reason, j.evidence, j.rule) == (Kind.NEUTRAL, False, Reason.NO_WORDS, None, None)
+
+
+def test_a_very_long_text_says_that_it_was_cut(tiny):
+    exact, over = tiny.score("好" * 10_000), tiny.score("好的。" * 33_334)
+    assert (exact.truncated, over.truncated) == (False, True)
+
+
+def test_odd_characters_are_no_trouble(tiny):
+    j = tiny.score("您\ud800好\x00啊😀")
+    assert j.text == "您\ud800好\x00啊😀"
+
+
+def test_what_is_not_text_is_refused_by_place(tiny):
+    with pytest.raises(InputError, match="utterance 1 is float"):
+        tiny.score_many(["您好", float("nan")])
+    with pytest.raises(InputError, match="call score"):
+        tiny.score_many("您好")
+
+
+def test_evidence_is_a_span_of_the_text_as_given(shipped):
+    said = "您好，感谢您的来电，这个不归我管，您找别人吧，祝您生活愉快！"
+    j = shipped.score(said)
+    assert j.flagged
+    assert j.category == "deflecting"
+    assert said[j.evidence.start : j.evidence.end] == j.evidence.text
+    assert "不归我管" in j.evidence.text
+    assert "祝您生活愉快" not in j.evidence.text
+
+
+def test_the_rule_is_a_documented_phrase_with_its_source_and_remedy(shipped):
+    j = shipped.score("您听明白了吗，我都说了三遍了")
+    assert (j.kind, j.category, j.flagged) == (Kind.TABOO, "blaming", True)
+    assert j.rule.source.endswith(".txt")
+    assert j.rule.section
+    assert j.rule.phrase_id.startswith("P")
+    assert j.suggestion
+
+
+def test_a_taboo_clause_is_not_drowned_by_a_long_courteous_turn(shipped):
+    courtesy = "您好，非常感谢您一直以来对我们的支持与信任，您反映的情况我已经详细记录下来了，后续会有专人与您联系，"
+    said = courtesy * 3 + "你有完没完，要投诉就投诉去，" + courtesy * 3
+    j = shipped.score(said)
+    assert j.flagged
+    assert "有完没完" in j.evidence.text or "投诉就投诉" in j.evidence.text
+    assert not shipped.score(courtesy * 6).flagged
+
+
+def test_threads_do_not_change_the_answer(tiny_run):
+    one, two = Scorer.load(tiny_run, threads=1), Scorer.load(tiny_run, threads=2)
+    np.testing.assert_allclose(one.predict_proba(TEXTS), two.predict_proba(TEXTS), atol=1e-5)

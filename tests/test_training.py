@@ -1,0 +1,173 @@
+"""The road from data to a model: repeatable, resumable, and the same function at every station."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from jinyu import Kind, Scorer
+from jinyu.engine import Engine
+from training import augment, calibrate, data, evaluate, export, train
+from training import network as net
+
+
+def weights(run):
+    return {k: v.numpy() for k, v in net.load(run / "network").state_dict().items()}
+
+
+def test_training_is_repeatable_and_resumes_after_a_kill(tiny_run, tiny_recipe, tiny_data, tmp_path, monkeypatch):
+    run = tmp_path / "killed"
+    original = train.make_trainer
+
+    def dies_after_one_epoch(*args, **kwargs):
+        from transformers import TrainerCallback
+
+        class Kill(TrainerCallback):
+            def on_save(self, *_, **__):
+                raise KeyboardInterrupt
+
+        trainer = original(*args, **kwargs)
+        trainer.add_callback(Kill())
+        return trainer
+
+    monkeypatch.setattr(train, "make_trainer", dies_after_one_epoch)
+    with pytest.raises(KeyboardInterrupt):
+        train.fit(tiny_recipe, run, tiny_data, threads=1)
+    assert list((run / "checkpoints").glob("checkpoint-*"))
+    assert not (run / "network").exists()
+    monkeypatch.setattr(train, "make_trainer", original)
+    train.fit(tiny_recipe, run, tiny_data, threads=1)
+    assert json.loads((run / "log.json").read_text(encoding="utf-8"))["resumed"] is True
+    ours, theirs = weights(run), weights(tiny_run)
+    assert max(float(abs(ours[k] - theirs[k]).max()) for k in ours) < 1e-5
+
+
+def test_a_run_is_not_mixed_with_another_recipe(tiny_run, tiny_recipe, tiny_data, capsys):
+    with pytest.raises(data.DataError, match="another recipe \\(seed differ\\)"):
+        train.fit(replace(tiny_recipe, seed=1), tiny_run, tiny_data)
+    train.fit(tiny_recipe, tiny_run, tiny_data)
+    assert "already trained" in capsys.readouterr().err
+
+
+def test_stock_transformers_opens_the_model_and_agrees(tiny_run):
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    directory = tiny_run / "model"
+    stock = AutoModelForSequenceClassification.from_pretrained(directory).float().eval()
+    tokens = AutoTokenizer.from_pretrained(directory)(["这个不归我管，您找别人吧", "您好"], padding=True, return_tensors="pt")
+    with torch.no_grad():
+        theirs = stock(input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]).logits
+        ours = net.load(tiny_run / "network")(tokens["input_ids"], tokens["attention_mask"])["logits"]
+    assert stock.config.id2label[0] == "greeting.open"
+    torch.testing.assert_close(ours, theirs, atol=0.02, rtol=0.01)
+
+
+def test_the_graph_computes_what_the_network_does_whatever_the_batch(tiny_run):
+    texts = ["您好", "这个不归我管,您找别人吧", "套餐下个月一号生效,本月不变"]
+    engine = Engine(tiny_run / "model", 64, 1.0, threads=1)
+    together, embeddings = engine.run(texts)
+    alone = np.concatenate([engine.run([t])[0] for t in texts])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, atol=1e-4)
+    from transformers import AutoTokenizer
+
+    tokens = AutoTokenizer.from_pretrained(tiny_run / "network")(texts, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        logits = net.load(tiny_run / "network")(tokens["input_ids"], tokens["attention_mask"])["logits"]
+    np.testing.assert_allclose(together, torch.softmax(logits, -1).numpy(), atol=0.02)
+
+
+def test_spread_keeps_first_and_last():
+    assert net.spread(12, 6) == [0, 2, 4, 7, 9, 11]
+    assert net.spread(12, 1) == [11]
+
+
+def test_a_base_that_is_no_bert_is_refused(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}', encoding="utf-8")
+    with pytest.raises(train.base.BaseModelError, match="is a gpt2 model"):
+        net.from_base(str(tmp_path), 0, 41, 0.1)
+
+
+def test_windows_of_lengths_hold_every_row_once():
+    torch.manual_seed(0)
+    lengths = [int(n) for n in torch.randint(2, 40, (1000,))]
+    order = list(train.LengthWindows(lengths, 16))
+    assert sorted(order) == list(range(1000))
+    spans = [max(lengths[i] for i in order[k : k + 16]) - min(lengths[i] for i in order[k : k + 16]) for k in range(0, 992, 16)]
+    assert np.mean(spans) < 10  # little padding; random batches would differ by more than 30
+
+
+def test_augmentation_keeps_what_was_said():
+    torch.manual_seed(0)
+    never = augment.Rates(0, 0, 0, 0, 0)
+    plain = augment.Augment(never, {}, ["套餐下月生效"], {"blaming"})
+    assert plain("您好,请讲", "greeting.open") == "您好,请讲"
+    unmark = augment.Augment(replace(never, unmark=1.0), {}, [], set())
+    assert unmark("您好,请讲?", "greeting.open") == "您好请讲"
+    joined = augment.Augment(replace(never, join=1.0), {}, ["套餐下月生效"], {"blaming"})
+    assert "套餐下月生效" in joined("你急什么", "blaming")
+    assert "你急什么" in joined("你急什么", "blaming")
+    assert joined("您好", "greeting.open") == "您好"
+    heard = augment.homophones(["在再在再在再的得的得的得"])
+    assert heard["在"] == ["再"]
+    assert set(heard["的"]) == {"得"}
+
+
+def test_temperature_and_threshold_by_hand():
+    p = np.array([[0.9, 0.1]] * 10)
+    labels = np.array([0] * 6 + [1] * 4)  # right in 6 of 10: far less sure than 0.9
+    t = calibrate.best_temperature(p, labels)
+    z = np.log(p[0]) / t
+    assert np.exp(z[0]) / np.exp(z).sum() == pytest.approx(0.675, abs=0.08)
+    scores = np.linspace(0, 0.999, 1000)
+    threshold, alarms = calibrate.threshold_for(scores, 2)
+    assert alarms == 2
+    assert scores[-3] < threshold <= scores[-2]
+
+
+def test_calibration_error_by_hand():
+    p = np.array([[0.8, 0.2]] * 10)
+    error, bins = evaluate.calibration_error(p, np.array([0] * 6 + [1] * 4))
+    assert error == pytest.approx(0.2)
+    assert bins == [{"confidence": pytest.approx(0.8), "accuracy": pytest.approx(0.6), "share": 1.0}]
+
+
+def test_calibration_is_written_into_the_model(tiny_run):
+    settings = json.loads((tiny_run / "calibration.json").read_text(encoding="utf-8"))
+    scorer = Scorer.load(tiny_run)
+    assert scorer.model.scoring.temperature == settings["temperature"]
+    assert set(scorer.model.scoring.thresholds.values()) == {settings["threshold"]}
+    assert settings["promise"]["false_alarms"] <= 0.002 * settings["promise"]["decent_utterances"]
+
+
+def test_evaluation_writes_a_card_that_holds_its_figures(tiny_copy, tiny_data, tmp_path):
+    real = tmp_path / "real.jsonl"
+    real.write_text('{"text": "请稍等"}\n{"text": "订单显示还在配送的"}\n', encoding="utf-8")
+    from training import card
+
+    result = evaluate.evaluate(tiny_copy, "test", tiny_data, real)
+    card.write(tiny_copy, result)
+    assert set(result["summary"]) == {"jinyu", "keyword list", "TF-IDF + LR"}
+    written = (tiny_copy / "README.md").read_text(encoding="utf-8")
+    assert f"{result['summary']['jinyu']['category_macro_f1']:.4g}" in written
+    assert (tiny_copy / "confusion.png").stat().st_size > 1000
+    assert Scorer.load(tiny_copy).leaves  # the card is no part of what is checked
+
+
+def test_the_keyword_list_flags_what_it_finds():
+    from training.baselines import Keywords
+
+    categories, taboo = Keywords(data.load_taxonomy()).judge(["不知道您方便留个电话吗", "套餐下月生效"])
+    assert categories == ["arrogant", "neutral"]
+    assert taboo.tolist() == [1.0, 0.0]
+
+
+def test_export_needs_a_finished_run(tmp_path):
+    with pytest.raises(data.DataError, match="holds no finished training"):
+        export.export(tmp_path, tmp_path / "model")
+
+
+def test_taboo_leaves_are_known_by_kind():
+    assert data.load_taxonomy().indices(kind=Kind.TABOO) == list(range(34, 39))
