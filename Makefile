@@ -7,8 +7,9 @@ test: .venv/ok build/base/config.json   ## everything that must hold
 	.venv/bin/python -m pytest
 check: .venv/ok   ## style and types
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/python -m training.data check
-train: .venv/ok   ## data/ in, runs/default out
-	.venv/bin/python -m training.train
+train: .venv/ok   ## data/ in, runs/shipped out: the shipped recipe, broad first, then chat in focus
+	.venv/bin/python -m training.train --out runs/broad --no-export
+	.venv/bin/python -m training.train --out runs/shipped --base-model runs/broad/network --epochs 1 --encoder-lr 7e-5 --head-lr 5e-4 --smoothing 0 --focus W01,W02,W15,W18,W25,W26,W27 --replay 0.4
 evaluate: .venv/ok   ## the figures of the shipped model, and its card
 	.venv/bin/python -m training.evaluate
 bench: .venv/ok   ## speed and memory against named peers

@@ -122,3 +122,10 @@ def test_info(capsys):
     assert facts["leaves"] == 41
     assert facts["metrics"]["jinyu"]["category_macro_f1"] > 0.9
     assert facts["licence"].startswith("MIT")
+
+
+def test_formats_lists_every_adapter(capsys):
+    from jinyu.recordings import ADAPTERS
+
+    assert main(["formats"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [a.NAME for a in ADAPTERS]

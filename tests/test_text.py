@@ -14,7 +14,7 @@ from jinyu import text
         ("ＡＰＰ　下单，１２３４５６", "APP 下单,00000"),  # width, long number
         ("喂喂喂喂！！！！", "喂喂!!"),  # stutter
         ("*先生（小姐）", "某先生(小姐)"),  # mask of the phrase lists
-        ("订单[ORDERID_10035634]到了#E-s2[数字x]", "订单某到了"),  # masks and stickers of chat exports
+        ("订单[ORDERID_10035634]到了#E-s2[数字x]，[数字x]天", "订单00000到了 ,3天"),  # masks and stickers of chat exports
         ("13800001111", "00000"),
         ("一共 1,200.5 元", "一共 1,200.5 元"),
         ("\ud800您好\x00", "您好"),  # lone surrogate, control character

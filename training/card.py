@@ -58,7 +58,7 @@ Temperature {temperature}; flagged from a taboo probability of {thresholds}. The
 An utterance longer than a window is read in overlapping windows; the worst one decides.
 
 ## What it is made of
-{layers} layers of `{base_model}`, the mean over tokens, fine-tuned for {epochs:g} epochs with `python -m training.train`; settings in
+Layers of `{base_model}` used: {layers}, the mean over tokens, fine-tuned for {epochs} epochs with `python -m training.train`; settings in
 `manifest.json`. `model.safetensors` (fp16) opens with `AutoModelForSequenceClassification`; `model.onnx` has int8 weights.
 
 ## Where it fails
@@ -81,6 +81,10 @@ def render(path: Path, result: dict[str, Any]) -> str:
     """The card's text; a test renders it again and compares."""
     model = artifact.Artifact.open(path)
     recipe, detail = model.manifest["recipe"], result["detail"]
+    stages = [recipe]
+    while "started_from" in stages[0]:
+        stages.insert(0, stages[0]["started_from"])
+    first = stages[0]
     thresholds = sorted(set(model.scoring.thresholds.values()))
     rows = [
         (c, f"{f['precision']:.3f}", f"{f['recall']:.3f}", f"{f['f1']:.3f}", f["rows"]) for c, f in detail["categories"].items()
@@ -103,9 +107,9 @@ def render(path: Path, result: dict[str, Any]) -> str:
         temperature=model.scoring.temperature,
         thresholds=" / ".join(f"{t:.3f}" for t in thresholds),
         promise=", ".join(f"{k.replace('_', ' ')} {v}" for k, v in model.scoring.promise.items()),
-        layers=recipe["layers"] or "all",
-        base_model=recipe["base_model"],
-        epochs=recipe["epochs"],
+        layers=first["layers"] or "all",
+        base_model=first["base_model"],
+        epochs=" and then ".join(f"{stage['epochs']:g}" for stage in stages),
     )
 
 

@@ -46,7 +46,10 @@ class Network(torch.nn.Module):
 
 
 def from_base(source: str, layers: int, leaves: int, dropout: float) -> Network:
-    """A fresh head on a pretrained BERT (directory or hub name), cut to `layers` evenly spread layers (0: all)."""
+    """A fresh head on a pretrained BERT (directory or hub name), cut to `layers` evenly spread layers (0: all).
+
+    A network of ours keeps its head if it has as many leaves: training goes on from it.
+    """
     try:
         config = AutoConfig.from_pretrained(source)
         if config.model_type != "bert":
@@ -56,7 +59,8 @@ def from_base(source: str, layers: int, leaves: int, dropout: float) -> Network:
         encoder = AutoModel.from_pretrained(source, add_pooling_layer=False)
     except (OSError, ValueError) as error:
         raise BaseModelError(f"{source} is neither a model directory nor a hub name within reach: {error}") from error
-    if getattr(config, "mean_pooling_layer", False):
+    ours = getattr(config, "mean_pooling_layer", False)
+    if ours:
         _drop_last_layer(encoder)
     total = len(encoder.encoder.layer)
     if 0 < layers < total:
@@ -66,7 +70,12 @@ def from_base(source: str, layers: int, leaves: int, dropout: float) -> Network:
     for module in encoder.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = dropout
-    return Network(encoder, leaves, dropout)
+    network = Network(encoder, leaves, dropout)
+    if ours and config.num_labels == leaves:  # going on from a network of ours: its head stays
+        head = load(Path(source))
+        network.dense.load_state_dict(head.dense.state_dict())
+        network.classifier.load_state_dict(head.classifier.state_dict())
+    return network
 
 
 def spread(total: int, wanted: int) -> list[int]:
@@ -108,11 +117,12 @@ def to_stock(network: Network, codes: list[str]) -> BertForSequenceClassificatio
 def load(path: Path) -> Network:
     """A network saved by `save`."""
     stock = BertForSequenceClassification.from_pretrained(path)
-    encoder = AutoModel.from_pretrained(path, add_pooling_layer=False)
-    _drop_last_layer(encoder)
-    network = Network(encoder, stock.config.num_labels)
+    encoder, leaves = stock.bert, stock.config.num_labels
+    network = Network(encoder, leaves)
     network.dense.load_state_dict(stock.bert.pooler.dense.state_dict())
     network.classifier.load_state_dict(stock.classifier.state_dict())
+    encoder.pooler = None
+    _drop_last_layer(encoder)
     return network.eval()
 
 

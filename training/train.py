@@ -17,6 +17,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from training import base, data
@@ -30,8 +31,8 @@ class Recipe:
     """Every setting of a run. The defaults are those of the shipped model."""
 
     base_model: str = str(BASE)
-    layers: int = 6  # evenly spread layers of the base are kept; 0 keeps all
-    epochs: float = 8
+    layers: int = 0  # evenly spread layers of the base are kept; 0 keeps all
+    epochs: float = 4
     batch: int = 24
     encoder_lr: float = 1.5e-4
     head_lr: float = 1.5e-3
@@ -43,6 +44,8 @@ class Recipe:
     category_loss: float = 0.5  # weight of the loss over the 14 categories, beside that over the leaves
     freeze_words: bool = True  # word embeddings stay as they are: unseen words keep their place among the seen
     max_tokens: int = 96
+    focus: str = ""  # hands whose rows are all read when going on from a network, as W25,W26; of the others `replay`
+    replay: float = 1.0
     seed: int = 17
 
 
@@ -93,7 +96,7 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
     taxonomy = data.load_taxonomy(folder)
     codes, categories = taxonomy.codes, taxonomy.categories
     network, tokenizer = load_network(recipe, codes)
-    rows = data.load("train", folder) + data.phrase_rows(folder)
+    rows = select(data.load("train", folder) + data.phrase_rows(folder), recipe)
     validation = data.load("validation", folder)
     augment = Augment(
         Rates(),
@@ -149,6 +152,14 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
     )  # fmt: skip
 
 
+def select(rows: list[data.Row], recipe: Recipe) -> list[data.Row]:
+    """All rows, or those of the hands in focus and a fixed share of the others, drawn by the recipe's seed."""
+    if not recipe.focus:
+        return rows
+    hands, random = set(recipe.focus.split(",")), Random(recipe.seed)
+    return [r for r in rows if r.hand in hands or random.random() < recipe.replay]
+
+
 class LengthWindows:
     """Indices in an order of batches: windows of eight batches, sorted by length within, batches shuffled."""
 
@@ -179,6 +190,9 @@ def fit(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: int | None
     out.mkdir(parents=True, exist_ok=True)
     settings = out / "recipe.json"
     wanted = {**asdict(recipe), "data": data.digest(folder, ("train", "validation"))}
+    before_run = Path(recipe.base_model).parent  # when going on from another run's network
+    if (before_run / "recipe.json").exists():
+        wanted["started_from"] = json.loads((before_run / "recipe.json").read_text(encoding="utf-8"))
     if settings.exists() and (before := json.loads(settings.read_text(encoding="utf-8"))) != wanted:
         differing = ", ".join(sorted(k for k in wanted if before.get(k) != wanted[k]))
         raise data.DataError(f"{out} was begun with another recipe ({differing} differ); name a new --out, or delete it")
@@ -197,8 +211,11 @@ def fit(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: int | None
     partial = out / "network.part"
     net.save(trainer.model, data.load_taxonomy(folder).codes, partial)
     trainer.processing_class.save_pretrained(partial)
+    minutes = (time.time() - started) / 60
+    if "started_from" in wanted:
+        minutes += json.loads((before_run / "log.json").read_text(encoding="utf-8"))["minutes"]
     log = {
-        "minutes": round((time.time() - started) / 60, 1),
+        "minutes": round(minutes, 1),
         "threads": torch.get_num_threads(),
         "resumed": resume,
         "history": trainer.state.log_history,

@@ -11,13 +11,18 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from jinyu import recordings
+from jinyu import recordings, speakers
+from jinyu.redact import redact as masked
+from jinyu.report.tables import turn_rows
+from jinyu.scorecard import Scorecard
 from jinyu.scorer import Scorer
-from jinyu.types import SCHEMA, InputError, Judgement, Kind, Recording, Role, Turn
+from jinyu.types import SCHEMA, InputError, Judgement, Recording, Role, Turn
 
 FORMATS = ("jsonl", "csv", "parquet")
 
@@ -35,34 +40,60 @@ class Summary:
     seconds: float = 0.0
 
 
-def judge_recording(recording: Recording, scorer: Scorer, source: str = "") -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """(utterance records of the agent's turns, the call's record). Customers and bots are never judged."""
-    turns = [t for t in recording.turns if t.role is Role.AGENT]
-    judged = scorer.score_many([t.text for t in turns])
-    rows = [_utterance(recording, t, j) for t, j in zip(turns, judged, strict=True)]
-    unknown = sum(t.role is Role.UNKNOWN for t in recording.turns)
-    starts = [t.start_ms for t in recording.turns if t.start_ms is not None]
-    ends = [t.end_ms for t in recording.turns if t.end_ms is not None]
+def judge_turns(recording: Recording, scorer: Scorer) -> list[Judgement | None]:
+    """One judgement a turn, None for turns that are not the agent's: customers and bots are never judged."""
+    judged = iter(scorer.score_many([t.text for t in recording.turns if t.role is Role.AGENT]))
+    return [next(judged) if t.role is Role.AGENT else None for t in recording.turns]
+
+
+@cache
+def shipped_scorecard() -> Scorecard:
+    """The default card, read once."""
+    return Scorecard.load()
+
+
+def judge_recording(
+    recording: Recording,
+    scorer: Scorer,
+    source: str = "",
+    scorecard: Scorecard | None = None,
+    *,
+    agent_channel: str | None = None,
+    agent_speaker: str | None = None,
+    redact: bool = False,
+    heard: Callable[[Recording], None] | None = None,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """(utterance records of the agent's turns, the call's record), scored by the shipped card unless another is given.
+
+    Where turns name no role, `speakers.py` finds the agent. `redact` masks what is returned; judged is the text as it was said.
+    `heard` is given the recording with the roles filled in.
+    """
+    recording, finding = speakers.assign_roles(recording, scorer, agent_channel, agent_speaker)
+    if heard:
+        heard(recording)
+    judged = judge_turns(recording, scorer)
+    rows = [_utterance(recording, t, j, redact) for t, j in zip(recording.turns, judged, strict=True) if j is not None]
+    review_reason = speakers.review_reason(recording, finding)
+    score = (scorecard or shipped_scorecard()).judge(recording, judged).to_dict()
     call = {
         "schema": SCHEMA,
         "call_id": recording.call_id,
         "agent_id": recording.agent_id,
         "source": source,
-        "needs_review": unknown > 0,
-        "review_reason": f"{unknown} turns name no speaker and were not judged" if unknown else "",
-        "metrics": {
-            "turns": len(recording.turns),
-            "agent_turns": len(turns),
-            "duration_ms": max(ends) - min(starts) if starts and ends else None,
-            "taboo_count": sum(j.flagged for j in judged),
-            "courtesy_count": sum(j.kind is Kind.COMPLIANT for j in judged),
-        },
+        "score": score["score"],
+        "auto_fail": score["auto_fail"],
+        "role_method": finding.method,
+        "role_confidence": round(finding.confidence, 4),
+        "needs_review": bool(review_reason),
+        "review_reason": review_reason,
+        "items": score["items"],
+        "metrics": {"turns": len(recording.turns), "agent_turns": len(rows), **score["metrics"]},
         "model": rows[0]["model"] if rows else None,
     }
     return rows, call
 
 
-def _utterance(recording: Recording, turn: Turn, judgement: Judgement) -> dict[str, Any]:
+def _utterance(recording: Recording, turn: Turn, judgement: Judgement, redact: bool) -> dict[str, Any]:
     head = {
         "call_id": recording.call_id,
         "turn_id": turn.turn_id,
@@ -71,7 +102,12 @@ def _utterance(recording: Recording, turn: Turn, judgement: Judgement) -> dict[s
         "start_ms": turn.start_ms,
         "end_ms": turn.end_ms,
     }
-    return {**head, **judgement.to_dict()}
+    record = {**head, **judgement.to_dict()}
+    if redact:
+        record["text"] = masked(judgement.text)
+        if evidence := judgement.evidence:
+            record["evidence"]["text"] = record["text"][evidence.start : evidence.end]
+    return record
 
 
 def score_paths(
@@ -81,6 +117,11 @@ def score_paths(
     *,
     table_format: str = "jsonl",
     options: recordings.ReadOptions | None = None,
+    scorecard: Scorecard | None = None,
+    agent_channel: str | None = None,
+    agent_speaker: str | None = None,
+    redact: bool = False,
+    keep_turns: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Summary:
     """Score files and folders into `out`. Raises `InputError` only if a named path is not there or nothing is found."""
@@ -95,11 +136,23 @@ def score_paths(
                 for recording in recordings.read(path, options):
                     yield str(path), recording
             except InputError as error:
-                summary.errors.append({"source": str(path), "error": str(error)})
+                message = masked(str(error)) if redact else str(error)  # it may quote the file
+                summary.errors.append({"source": str(path), "error": message})
             if progress:
                 progress(f"{number}/{len(files)} files, {summary.utterances} utterances, {len(summary.flagged)} flagged")
 
-    return score_recordings(each(), out, scorer, summary, table_format=table_format)
+    return score_recordings(
+        each(),
+        out,
+        scorer,
+        summary,
+        table_format=table_format,
+        scorecard=scorecard,
+        agent_channel=agent_channel,
+        agent_speaker=agent_speaker,
+        redact=redact,
+        keep_turns=keep_turns,
+    )
 
 
 def score_recordings(
@@ -109,17 +162,46 @@ def score_recordings(
     summary: Summary | None = None,
     *,
     table_format: str = "jsonl",
+    scorecard: Scorecard | None = None,
+    agent_channel: str | None = None,
+    agent_speaker: str | None = None,
+    redact: bool = False,
+    keep_turns: bool = False,
 ) -> Summary:
-    """Score (source name, recording) pairs into the tables under `out`."""
+    """Score (source name, recording) pairs into the tables under `out`. Raises `ScorecardError` if the card asks for unknown labels.
+
+    `keep_turns` writes every turn, the customers' too, into a table `turns`, which the report shows.
+    """
+    if scorecard:
+        scorecard.check_labels(scorer.taxonomy)
     summary = summary or Summary()
     started = time.monotonic()
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out}: cannot write there ({error.strerror}); name another folder with -o") from error
-    with _Table(out, "utterances", table_format) as utterances, _Table(out, "calls", table_format) as calls:
+    with (
+        _Table(out, "utterances", table_format) as utterances,
+        _Table(out, "calls", table_format) as calls,
+        _Table(out, "turns", table_format) if keep_turns else nullcontext() as turns,
+    ):
+
+        def heard(recording: Recording) -> None:
+            if turns is not None:
+                for row in turn_rows(recording, redact):
+                    turns.write(row)
+
         for name, recording in source:
-            rows, call = judge_recording(recording, scorer, name)
+            rows, call = judge_recording(
+                recording,
+                scorer,
+                name,
+                scorecard,
+                agent_channel=agent_channel,
+                agent_speaker=agent_speaker,
+                redact=redact,
+                heard=heard,
+            )
             for row in rows:
                 utterances.write(row)
             calls.write(call)
@@ -127,6 +209,8 @@ def score_recordings(
             summary.utterances += len(rows)
             summary.needs_review += call["needs_review"]
             summary.flagged += [row for row in rows if row["flagged"]]
+    if not keep_turns:  # those of an earlier run, which the report would join to the tables of this one
+        (out / f"turns.{table_format}").unlink(missing_ok=True)
     errors = out / "errors.jsonl"
     errors.unlink(missing_ok=True)
     if summary.errors:
@@ -157,7 +241,7 @@ class _Table:
         if self.format == "parquet":
             self.rows.append(flatten(row))
         elif self.format == "csv":
-            flat = {k: _spreadsheet_safe(v) for k, v in flatten(row).items()}
+            flat = {k: _cell(v) for k, v in flatten(row).items()}
             assert self.file is not None
             writer = csv.DictWriter(self.file, list(flat) if self.columns is None else self.columns)
             if self.columns is None:
@@ -216,8 +300,10 @@ def check_format(table_format: str) -> None:
             raise InputError("--format parquet needs the tables extra: pip install 'jinyu[tables]'") from error
 
 
-def _spreadsheet_safe(value: Any) -> Any:
-    """A leading = + - @ would be run as a formula by a spreadsheet; a quote in front makes it text."""
+def _cell(value: Any) -> Any:
+    """Lists as JSON. A leading = + - @ would be run as a formula by a spreadsheet; a quote in front makes it text."""
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
     return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 

@@ -11,8 +11,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinyu import __version__
-from jinyu.types import InputError, ModelError
+from jinyu import __version__, cli_scorecard
+from jinyu.report import command as report_command
+from jinyu.types import InputError, ModelError, ScorecardError
 
 if TYPE_CHECKING:
     from jinyu.batch import Summary
@@ -34,6 +35,9 @@ def main(argv: list[str] | None = None) -> int:
     except InputError as error:
         print(f"jinyu: {error}", file=sys.stderr)
         return 3
+    except ScorecardError as error:  # lines of FILE:line:column, which editors follow
+        print(error, file=sys.stderr)
+        return 2
     except BrokenPipeError:  # the reader of our output closed it, as head does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -57,9 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    score.add_argument(
-        "calls", nargs="+", metavar="CALLS", help="transcript files or folders (json, jsonl, csv, tsv, parquet, txt), or -"
-    )
+    score.add_argument("calls", nargs="+", metavar="CALLS", help="transcript files or folders (see jinyu formats), or -")
     score.add_argument("-o", "--out", type=Path, help="output folder (needed unless CALLS is -)")
     score.add_argument(
         "--format", choices=["jsonl", "csv", "parquet"], default="jsonl", help="of the tables (default: %(default)s)"
@@ -67,7 +69,25 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument(
         "--text-column", default="text", help="the column of a table that holds the utterance (default: %(default)s)"
     )
+    score.add_argument(
+        "--scorecard", type=Path, metavar="FILE", help="rules for the calls' scores (default: the shipped scorecard)"
+    )
+    score.add_argument(
+        "--agent-channel", metavar="N", help="the agent's channel, where turns name no role (default: found by what is said)"
+    )
+    score.add_argument(
+        "--agent-speaker", metavar="N", help="the agent's speaker number, where turns name no role (default: found by what is said)"
+    )
+    score.add_argument(
+        "--redact",
+        action="store_true",
+        help="mask phone, identity-card, bank-card and plate numbers, e-mail addresses and names in the output",
+    )
     score.add_argument("--fail-on-taboo", action="store_true", help="exit 1 if an utterance is flagged, for use in pipelines")
+    score.add_argument(
+        "--report", action="store_true", help="write OUT/report.html too, and OUT/turns.jsonl, what the customers say"
+    )
+    report_command.add_language(score)
     _model_options(score)
     score.set_defaults(run=_score)
 
@@ -77,10 +97,15 @@ def _parser() -> argparse.ArgumentParser:
     _model_options(explain)
     explain.set_defaults(run=_explain)
 
+    formats = commands.add_parser("formats", help="the transcript formats that are read")
+    formats.set_defaults(run=_formats)
+
     info = commands.add_parser("info", help="the model in use: version, figures, licences, paths")
     info.add_argument("--model", help="a model or run directory, or a hub name (default: the shipped model)")
     info.add_argument("--json", action="store_true", help="as JSON")
     info.set_defaults(run=_info)
+    cli_scorecard.register(commands)
+    report_command.register(commands)
     return parser
 
 
@@ -97,19 +122,33 @@ def _load(args: argparse.Namespace) -> Scorer:
 
 def _score(args: argparse.Namespace) -> int:
     from jinyu import batch, recordings
+    from jinyu.scorecard import Scorecard
 
+    scorecard = Scorecard.load(args.scorecard) if args.scorecard else None
+    if args.report and (args.out is None or args.format != "jsonl"):
+        print("jinyu score: --report is made in the output folder from JSONL tables: -o OUT --format jsonl", file=sys.stderr)
+        return 2
     if args.calls == ["-"]:
         text = sys.stdin.buffer.read().decode("utf-8", errors="surrogateescape")
         recording = recordings.read_lines(text)
         if not recording.turns:
             raise InputError("nothing on stdin; give one agent utterance a line, for example: echo 您好 | jinyu score -")
         if args.out is None:
-            rows, _ = batch.judge_recording(recording, _load(args))
+            rows, _ = batch.judge_recording(recording, _load(args), redact=args.redact)
             for row in rows:
                 print(json.dumps(row, ensure_ascii=any("\ud800" <= c <= "\udfff" for c in row["text"])))
             return int(args.fail_on_taboo and any(row["flagged"] for row in rows))
         batch.check_format(args.format)
-        summary = batch.score_recordings([("stdin", recording)], args.out, _load(args), table_format=args.format)
+        scorer = _load(args)
+        summary = batch.score_recordings(
+            [("stdin", recording)],
+            args.out,
+            scorer,
+            table_format=args.format,
+            scorecard=scorecard,
+            redact=args.redact,
+            keep_turns=args.report,
+        )
     else:
         if args.out is None:
             print("jinyu score: name an output folder: -o OUT", file=sys.stderr)
@@ -119,17 +158,25 @@ def _score(args: argparse.Namespace) -> int:
             return 2
         batch.check_format(args.format)
         progress = batch.stderr_progress()
+        scorer = _load(args)
         summary = batch.score_paths(
             [Path(c) for c in args.calls],
             args.out,
-            _load(args),
+            scorer,
             table_format=args.format,
             options=recordings.ReadOptions(text_column=args.text_column),
+            scorecard=scorecard,
+            agent_channel=args.agent_channel,
+            agent_speaker=args.agent_speaker,
+            redact=args.redact,
+            keep_turns=args.report,
             progress=progress,
         )
         if progress:
             print("\r\033[K", end="", file=sys.stderr)
     _print_summary(summary, args)
+    if args.report:
+        report_command.make(args.out, args.lang, scorecard, scorer.taxonomy)
     if summary.errors:
         return 5 if summary.calls else 3
     return int(args.fail_on_taboo and bool(summary.flagged))
@@ -148,7 +195,7 @@ def _print_summary(summary: Summary, args: argparse.Namespace) -> None:
     if len(summary.flagged) > 10:
         print(f"  and {len(summary.flagged) - 10} more")
     if summary.needs_review:
-        print(f"{summary.needs_review} calls need review: turns that name no speaker were not judged")
+        print(f"{summary.needs_review} calls need review: not all turns were judged; review_reason in the calls table says why")
     print(f"written: {args.out}/utterances.{args.format}, {args.out}/calls.{args.format}")
     for error in summary.errors:
         print(f"jinyu: not read: {error['error']}", file=sys.stderr)
@@ -189,6 +236,14 @@ def _explain(args: argparse.Namespace) -> int:
 
 def _short(text: str, most: int = 40) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _formats(_: argparse.Namespace) -> int:
+    from jinyu import recordings
+
+    for name, summary in recordings.formats():
+        print(f"{name:14} {summary}")
+    return 0
 
 
 def _info(args: argparse.Namespace) -> int:

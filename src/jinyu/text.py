@@ -16,6 +16,12 @@ VERSION = 1
 MAX_CHARS = 10_000  # what one utterance is read of; more is marked `truncated`
 WINDOW_CHARS = 60  # up to here a text is judged whole: the longest that the training utterances teach well
 
+# what a mask of an export stands for: [数字x], [ORDERID_12], 【金额】; any other becomes 某
+_MASKED = {
+    "数字": "3", "金额": "100", "价格": "100", "时间": "8点", "日期": "5月1日", "电话": "00000", "手机": "00000", "order": "00000", "编号": "00000",
+    "单号": "00000", "身份证": "00000", "卡号": "00000", "地址": "这个地址", "站点": "这个页面", "链接": "网址", "url": "网址",
+    "表情": " ", "图片": " ",
+}  # fmt: skip
 _MASK = re.compile(r"\[[^\[\]\n]{1,24}\]|【(?:数字|姓名|电话|地址|金额|时间|日期|链接)[^】]{0,8}】|[*×]+|[xX]{2,}")
 _EMOTICON = re.compile(r"#E-?\w{1,6}(?:\[[^\]]{1,8}\])?|/:[^\s\w]{1,4}")
 _CODE = re.compile(r"(?=[0-9A-Za-z_-]*\d{3})[0-9A-Za-z_-]{5,}")
@@ -42,13 +48,18 @@ def normalise(text: str) -> str:
     text = unicodedata.normalize("NFKC", text[:MAX_CHARS])
     text = "".join(c if c == "\n" or unicodedata.category(c)[0] != "C" else " " if c in "\t\r" else "" for c in text)
     text = _EMOTICON.sub(" ", text)
-    text = _MASK.sub("某", text)
+    text = _MASK.sub(_unmask, text)
     text = _URL.sub("网址", text)
     text = _CODE.sub("00000", text)
     text = _simplifier().convert(text)
     text = _REPEAT.sub(r"\1\1", text)
     text = _SPACE.sub(" ", text).strip()
     return text if has_words(text) else ""
+
+
+def _unmask(mask: re.Match[str]) -> str:
+    name = mask[0].lower()
+    return next((plain for word, plain in _MASKED.items() if word in name), "某")
 
 
 def has_words(text: str) -> bool:

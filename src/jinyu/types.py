@@ -24,6 +24,10 @@ class InputError(JinyuError):
     """A transcript, table or text cannot be read; the message names the file, the place and the remedy."""
 
 
+class ScorecardError(JinyuError):
+    """A scorecard cannot be used; each line of the message is `FILE:line:column: what is wrong; what was expected`."""
+
+
 class Kind(StrEnum):
     """The three kinds of agent utterance."""
 
