@@ -2,7 +2,7 @@
 PYTHON ?= python3
 
 demo: .venv-demo/ok   ## score the sample calls and say what was found
-	.venv-demo/bin/jinyu score data/recordings -o out/demo
+	.venv-demo/bin/jinyu score data/recordings -o out/demo --report
 test: .venv/ok build/base/config.json   ## everything that must hold
 	.venv/bin/python -m pytest
 check: .venv/ok   ## style and types

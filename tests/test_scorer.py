@@ -60,7 +60,7 @@ def test_evidence_is_a_span_of_the_text_as_given(shipped):
 
 
 def test_the_rule_is_a_documented_phrase_with_its_source_and_remedy(shipped):
-    j = shipped.score("您听明白了吗，我都说了三遍了")
+    j = shipped.score("我都说了三遍了，你怎么还听不明白")
     assert (j.kind, j.category, j.flagged) == (Kind.TABOO, "blaming", True)
     assert j.rule.source.endswith(".txt")
     assert j.rule.section

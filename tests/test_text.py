@@ -38,9 +38,9 @@ def test_clauses_keep_numbers_whole():
     assert [raw[a:b] for a, b in text.clauses(raw)] == ["好的", "一共1,200.5元", "您看行吗"]
 
 
-def test_a_text_of_window_size_is_read_whole_and_one_more_character_is_not():
-    assert text.windows("好" * text.WINDOW_CHARS) == [(0, text.WINDOW_CHARS)]
-    assert len(text.windows("好" * (text.WINDOW_CHARS + 1))) == 2
+def test_a_short_text_is_read_whole_and_one_more_character_makes_windows():
+    assert text.windows("好" * text.WHOLE_CHARS) == [(0, text.WHOLE_CHARS)]
+    assert len(text.windows("好" * (text.WHOLE_CHARS + 1))) == 5
 
 
 @given(st.text(alphabet="好的您，。 ?", min_size=1, max_size=400))
@@ -48,4 +48,4 @@ def test_windows_cover_every_word(raw):
     spans = text.windows(raw)
     covered = {i for a, b in spans for i in range(a, b)}
     assert all(i in covered for i, c in enumerate(raw) if c.isalnum())
-    assert all(b - a <= max(text.WINDOW_CHARS, 1) for a, b in spans)
+    assert all(b - a <= (text.WINDOW_CHARS if len(raw) > text.WHOLE_CHARS else text.WHOLE_CHARS) for a, b in spans)

@@ -14,7 +14,8 @@ from typing import Any
 
 VERSION = 1
 MAX_CHARS = 10_000  # what one utterance is read of; more is marked `truncated`
-WINDOW_CHARS = 60  # up to here a text is judged whole: the longest that the training utterances teach well
+WHOLE_CHARS = 60  # up to here a text is judged whole: the longest that the training utterances teach well
+WINDOW_CHARS = 24  # a longer one is read in runs of this length: an ordinary utterance's, so that one bad clause weighs
 
 # what a mask of an export stands for: [数字x], [ORDERID_12], 【金额】; any other becomes 某
 _MASKED = {
@@ -84,7 +85,7 @@ def windows(text: str, size: int = WINDOW_CHARS) -> list[tuple[int, int]]:
     longer than `size` (no punctuation) is cut in pieces that overlap by half.
     """
     text = text[:MAX_CHARS]
-    if len(text) <= size:
+    if len(text) <= WHOLE_CHARS:
         return [(0, len(text))]
     pieces: list[tuple[int, int]] = []
     for a, b in clauses(text):
