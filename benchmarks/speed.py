@@ -1,6 +1,6 @@
 """Speed and memory of scoring against `transformers.pipeline` with the same weights, in one run: ratios, not promises.
 
-    python -m benchmarks.speed --threads 2 --utterances 1000
+python -m benchmarks.speed --threads 2 --utterances 1000
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def main() -> None:
     pipe = pipeline("text-classification", model=str(scorer.model.path), top_k=None, dtype=torch.float32)
     for batch in (1, 32):
         few = texts[:200]
-        rows.append((f"transformers.pipeline, batch {batch}", rate(lambda b=batch, f=few: list(pipe(f, batch_size=b)), len(few)), peak()))
+        rows.append(
+            (f"transformers.pipeline, batch {batch}", rate(lambda b=batch, f=few: list(pipe(f, batch_size=b)), len(few)), peak())
+        )
 
     against = rows[-1][1]
     print(f"{args.threads} threads, {len(texts)} utterances of the test split")

@@ -43,7 +43,9 @@ def test_command_blocks(page, tmp_path):
         for line in body.splitlines():
             if line.startswith("pip install"):
                 continue  # test_packaging.py installs the wheel
-            line = line.replace("out/demo", str(tmp_path / "demo")).replace("jinyu ", f"{shlex.quote(sys.executable)} -m jinyu.cli ")
+            line = line.replace("out/demo", str(tmp_path / "demo")).replace(
+                "jinyu ", f"{shlex.quote(sys.executable)} -m jinyu.cli "
+            )
             done = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)
             assert done.returncode == 0, f"{line}: {done.stderr}"
             assert done.stdout
@@ -55,7 +57,9 @@ def test_flags_in_blocks_that_take_long_exist(page):
         for line in body.splitlines():
             words = shlex.split(line, comments=True)
             if words[:2] == ["python", "-m"]:
-                done = subprocess.run([sys.executable, "-m", words[2], "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+                done = subprocess.run(
+                    [sys.executable, "-m", words[2], "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+                )
                 assert all(flag in done.stdout for flag in words[3:] if flag.startswith("--"))
 
 

@@ -225,7 +225,9 @@ def check(data: Path = DATA) -> list[str]:
     for split, rows in splits.items():
         _print_counts(split, rows, taxonomy)
     a = agreement(data)
-    print(f"second reader, {a['rows']} test rows: same leaf {a['leaf']:.1%}, category {a['category']:.1%}, taboo or not {a['taboo']:.1%}")
+    print(
+        f"second reader, {a['rows']} test rows: same leaf {a['leaf']:.1%}, category {a['category']:.1%}, taboo or not {a['taboo']:.1%}"
+    )
     return faults
 
 

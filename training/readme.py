@@ -1,6 +1,6 @@
 """Writes the figures of model/metrics.json into the READMEs and the counts of data/ into the data card; a test checks that it was done.
 
-    python -m training.readme           # after training.evaluate
+python -m training.readme           # after training.evaluate
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ def agreement(folder: Path = data.DATA) -> str:
 def hands(folder: Path = data.DATA) -> str:
     """Who wrote what."""
     rows = [json.loads(line) for line in (folder / "hands.jsonl").read_text(encoding="utf-8").splitlines()]
-    return card.table(("hand", "split", "rows", "date", "brief"), [(r["hand"], r["split"], r["rows"], r["date"], r["brief"]) for r in rows])
+    return card.table(
+        ("hand", "split", "rows", "date", "brief"), [(r["hand"], r["split"], r["rows"], r["date"], r["brief"]) for r in rows]
+    )
 
 
 def rendered(root: Path = ROOT) -> dict[Path, str]:

@@ -5,7 +5,6 @@ Start with `Scorer.load()` and `Scorer.score(text)`; see `types.py` for what a `
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from jinyu.types import (
@@ -25,10 +24,7 @@ from jinyu.types import (
 if TYPE_CHECKING:
     from jinyu.scorer import Scorer
 
-try:
-    __version__ = version("jinyu")
-except PackageNotFoundError:  # run from a source tree that was never installed
-    __version__ = "0+unknown"
+    __version__: str
 
 __all__ = [
     "Evidence",
@@ -48,9 +44,16 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """`Scorer` brings numpy and comes on first use, so that `import jinyu` stays quick."""
+    """`Scorer` (numpy) and `__version__` (package metadata) come on first use, so that `import jinyu` stays quick."""
     if name == "Scorer":
         from jinyu.scorer import Scorer
 
         return Scorer
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("jinyu")
+        except PackageNotFoundError:  # run from a source tree that was never installed
+            return "0+unknown"
     raise AttributeError(f"module 'jinyu' has no attribute {name!r}")
