@@ -70,7 +70,7 @@ def cases():
         yield pytest.param(m, id=m["text"][:20], marks=[pytest.mark.xfail(strict=True)] if m.get("open") else [])
 
 
-@pytest.mark.parametrize("case", cases())
+@pytest.mark.parametrize("case", list(cases()))
 def test_once_missed(shipped, case):
     j = shipped.score(case["text"])
     assert j.flagged == case["flagged"], f"{j.leaf} {j.taboo_probability:.3f}"
