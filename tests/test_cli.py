@@ -39,7 +39,7 @@ def test_score_writes_tables_and_judges_agents_only(calls, tmp_path, tiny_run, c
     }  # fmt: skip
     (call,) = rows(out / "calls.jsonl")
     assert (call["call_id"], call["needs_review"], call["metrics"]["agent_turns"]) == ("g", False, 1)
-    assert sorted(p.name for p in out.iterdir()) == ["calls.jsonl", "utterances.jsonl"]
+    assert sorted(p.name for p in out.iterdir()) == ["agents.jsonl", "calls.jsonl", "utterances.jsonl"]
     assert "1 calls, 1 agent utterances" in capsys.readouterr().out
 
 

@@ -13,7 +13,7 @@ MISSED = [json.loads(line) for line in (data.DATA / "missed.jsonl").read_text(en
 @pytest.fixture(scope="module")
 def judged(shipped):
     rows = data.load("test")
-    return rows, evaluate.judge_with(shipped, [r.text for r in rows])
+    return rows, evaluate.judged(shipped.score_many([r.text for r in rows]))
 
 
 def test_quality_on_the_test_split(judged):

@@ -154,9 +154,9 @@ def test_evaluation_writes_a_card_that_holds_its_figures(tiny_copy, tiny_data, t
     real.write_text('{"text": "请稍等"}\n{"text": "订单显示还在配送的"}\n', encoding="utf-8")
     from training import card
 
-    result = evaluate.evaluate(tiny_copy, "test", tiny_data, real)
+    result = evaluate.evaluate(tiny_copy, "test", tiny_data, real).result
     card.write(tiny_copy, result)
-    assert set(result["summary"]) == {"jinyu", "keyword list", "TF-IDF + LR"}
+    assert set(result["summary"]) == {"jinyu", "keyword list", "TF-IDF + LR", "frozen encoder + LR"}
     written = (tiny_copy / "README.md").read_text(encoding="utf-8")
     assert f"{result['summary']['jinyu']['category_macro_f1']:.4g}" in written
     assert (tiny_copy / "confusion.png").stat().st_size > 1000

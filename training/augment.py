@@ -25,7 +25,7 @@ class Rates:
     blank: float = 0.10  # marks become blanks, as typists do
     filler: float = 0.06
     homophone: float = 0.15  # one or two characters misheard
-    join: float = 0.10
+    join: float = 0.10  # drawn for a batch, since one long text makes all its neighbours as long
 
 
 def homophones(texts: list[str], most: int = 6) -> dict[str, list[str]]:
@@ -46,7 +46,7 @@ def homophones(texts: list[str], most: int = 6) -> dict[str, list[str]]:
 
 @dataclass
 class Augment:
-    """Callable: (text, leaf) -> text. `decent` are business sentences to run together with others."""
+    """Callable: (text, leaf, join) -> text. `decent` are business sentences to run together with others."""
 
     rates: Rates
     heard_as: dict[str, list[str]]
@@ -54,10 +54,15 @@ class Augment:
     taboo: set[str]
     joinable: set[str] = field(default_factory=lambda: {"neutral.business"})
 
-    def __call__(self, text: str, leaf: str) -> str:
+    def batch(self, texts: list[str], leaves: list[str]) -> list[str]:
+        """A changed copy of each text of a batch."""
+        join = self._chance(self.rates.join)
+        return [self(text, leaf, join) for text, leaf in zip(texts, leaves, strict=True)]
+
+    def __call__(self, text: str, leaf: str, join: bool) -> str:
         """One changed copy; often the text itself."""
         r = self.rates
-        if self.decent and (leaf in self.taboo or leaf in self.joinable) and len(text) < 45 and self._chance(r.join):
+        if join and self.decent and (leaf in self.taboo or leaf in self.joinable) and len(text) < 45:
             other = self.decent[self._below(len(self.decent))]
             mark = ("，", "。", " ", "")[self._below(4)]
             text = text + mark + other if self._chance(0.5) else other + mark + text

@@ -1,20 +1,35 @@
-"""What jinyu is measured against: the keyword list of rule engines, and TF-IDF with logistic regression on the same data.
+"""What jinyu is measured against: the keyword list of rule engines, and on the same data TF-IDF with logistic regression, and
+logistic regression over the base encoder, frozen.
 
-Both speak as the scorer does: a category for every text, and a taboo score for flagging.
+All speak as the scorer does: a category for every text, and a taboo score for flagging.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
-from jinyu import text
+from jinyu import Scorer, text
 from jinyu.taxonomy import Taxonomy
 from jinyu.types import Kind
-from training import data
+from training import base, data
+from training.calibrate import threshold_for
+
+CACHE = Path("build/cache")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a judge said of n texts: category each, taboo score each (n,), flagged each (n,)."""
+
+    categories: list[str]
+    taboo: np.ndarray
+    flagged: np.ndarray
 
 
 class Baseline(Protocol):
@@ -57,27 +72,123 @@ class Keywords:
         return categories, np.array(scores)
 
 
-class TfIdf:
-    """Character 1- to 4-grams, TF-IDF, logistic regression over the leaves; scikit-learn, trained on the same rows."""
+class Regression:
+    """Logistic regression over the leaves; what it reads of a text is up to the subclass."""
 
-    name = "TF-IDF + LR"
+    name = ""
 
-    def __init__(self, taxonomy: Taxonomy, rows: list[data.Row], seed: int = 0) -> None:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
-
+    def __init__(self, taxonomy: Taxonomy, rows: list[data.Row]) -> None:
         self.taxonomy = taxonomy
-        vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 4), sublinear_tf=True, min_df=2)
-        self.pipeline = make_pipeline(vectorizer, LogisticRegression(C=20, max_iter=300, random_state=seed))
-        self.pipeline.fit([r.model_text for r in rows], [r.leaf for r in rows])
+        self.fit([r.model_text for r in rows], [r.leaf for r in rows])
+
+    def fit(self, texts: list[str], leaves: list[str]) -> None:
+        """Learn from normalised texts."""
+        raise NotImplementedError
+
+    def probabilities(self, texts: list[str]) -> tuple[np.ndarray, list[str]]:
+        """((n, leaves), the leaves in the order of the columns)."""
+        raise NotImplementedError
 
     def judge(self, texts: list[str]) -> tuple[list[str], np.ndarray]:
         """Leaf probabilities summed to categories; the taboo score is the taboo leaves' sum."""
-        p = self.pipeline.predict_proba([text.normalise(t) for t in texts])
-        leaves = list(self.pipeline.classes_)
+        p, leaves = self.probabilities([text.normalise(t) for t in texts])
         categories = self.taxonomy.categories
         member = np.array([[leaf.split(".")[0] == c for c in categories] for leaf in leaves], dtype=float)
         by_category = p @ member
         taboo = [i for i, c in enumerate(categories) if self.taxonomy.kind_of(c) is Kind.TABOO]
         return [categories[i] for i in by_category.argmax(1)], by_category[:, taboo].sum(1)
+
+
+class TfIdf(Regression):
+    """Character 1- to 4-grams, TF-IDF, logistic regression; scikit-learn."""
+
+    name = "TF-IDF + LR"
+
+    def fit(self, texts: list[str], leaves: list[str]) -> None:
+        """Learn from normalised texts."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+
+        vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 4), sublinear_tf=True, min_df=2)
+        self.pipeline = make_pipeline(vectorizer, LogisticRegression(C=20, max_iter=300, random_state=0))
+        self.pipeline.fit(texts, leaves)
+
+    def probabilities(self, texts: list[str]) -> tuple[np.ndarray, list[str]]:
+        """((n, leaves), the leaves in the order of the columns)."""
+        return self.pipeline.predict_proba(texts), list(self.pipeline.classes_)
+
+
+class FrozenEncoder(Regression):
+    """The base model as it comes, the mean over its tokens, logistic regression: SetFit without its first step."""
+
+    name = "frozen encoder + LR"
+
+    def fit(self, texts: list[str], leaves: list[str]) -> None:
+        """Learn from normalised texts."""
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+        from transformers import AutoModel, AutoTokenizer
+
+        folder = Path("build/base")
+        if not (folder / "config.json").exists():
+            base.build(folder, CACHE)
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+        self.encoder: Any = AutoModel.from_pretrained(folder, add_pooling_layer=False).eval()
+        self.pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=300, random_state=0))
+        self.pipeline.fit(self.embed(texts), leaves)
+
+    def embed(self, texts: list[str]) -> np.ndarray:
+        """(n, hidden) float32: the mean over the tokens, batches of like length."""
+        import torch
+
+        out = np.zeros((len(texts), self.encoder.config.hidden_size), dtype=np.float32)
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+        for start in range(0, len(order), 64):
+            part = order[start : start + 64]
+            tokens = self.tokenizer([texts[i] for i in part], padding=True, truncation=True, max_length=96, return_tensors="pt")
+            with torch.inference_mode():
+                states = self.encoder(**tokens).last_hidden_state
+            mask = tokens["attention_mask"].unsqueeze(-1)
+            out[part] = ((states * mask).sum(1) / mask.sum(1)).numpy()
+        return out
+
+    def probabilities(self, texts: list[str]) -> tuple[np.ndarray, list[str]]:
+        """((n, leaves), the leaves in the order of the columns)."""
+        return self.pipeline.predict_proba(self.embed(texts)), list(self.pipeline.classes_)
+
+
+def measure(scorer: Scorer, texts: list[str], real: list[str], folder: Path) -> dict[str, tuple[Judged, Judged]]:
+    """Every baseline on the split and on the real speech: name -> (Judged, Judged).
+
+    A learned baseline gets its threshold as the model does, by the model's own promise on the same validation rows. What it said is
+    kept under build/cache by a hash of all it read, so that the next model is measured in seconds.
+    """
+    taxonomy = scorer.taxonomy
+    training = data.load("train", folder) + data.phrase_rows(folder)
+    decent = [r.text for r in data.load("validation", folder) if taxonomy.kind_of(r.leaf.split(".")[0]) is not Kind.TABOO]
+    per_1000 = float(scorer.model.scoring.promise.get("false_alarms_per_1000", 2.0))
+    code = Path(__file__).read_text(encoding="utf-8")
+    asked = hashlib.sha256(repr((code, data.digest(folder, ("train", "validation")), texts, real)).encode()).hexdigest()[:16]
+    makers = {Keywords.name: lambda: Keywords(taxonomy)} | {
+        c.name: lambda c=c: c(taxonomy, training) for c in (TfIdf, FrozenEncoder)
+    }
+    out = {}
+    for name, make in makers.items():
+        path = CACHE / f"baseline-{re.sub(r'[^a-z]+', '-', name.lower())}-{asked}.npz"
+        if not path.exists():
+            baseline = make()
+            answers = {"own": texts, "real": real, "decent": decent}
+            saved = {}
+            for key, asked_texts in answers.items():
+                saved[f"{key}_categories"], saved[f"{key}_taboo"] = baseline.judge(asked_texts) if asked_texts else ([], [])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(path, **{k: np.array(v) for k, v in saved.items()})
+        said = np.load(path)
+        threshold = 0.5 if name == Keywords.name else threshold_for(said["decent_taboo"], per_1000)[0]
+        own, on_real = (
+            Judged(said[f"{k}_categories"].tolist(), said[f"{k}_taboo"], said[f"{k}_taboo"] >= threshold) for k in ("own", "real")
+        )
+        out[name] = (own, on_real)
+    return out

@@ -42,8 +42,8 @@ of your own. The test split was in view when the second training stage was chose
 {summary}
 
 Leaf accuracy ({leaves}): {leaf_accuracy:.4f}. Kind macro-F1 (3): {kind_macro_f1:.4f}. Expected calibration error: {ece:.4f}.
-The keyword list is made of the documents' taboo phrases, as rule engines do; TF-IDF with logistic regression is trained on the
-same rows and thresholded by the same promise.
+The keyword list is made of the documents' taboo phrases, as rule engines do; TF-IDF with logistic regression, and logistic regression over the
+frozen base encoder (SetFit without its first step), are trained on the same rows and thresholded by the same promise.
 
 ## By category
 {categories}
@@ -53,6 +53,11 @@ same rows and thresholded by the same promise.
 
 ## By industry (accuracy of the category)
 {industries}
+
+## Behaviour
+Pairs written for one trait each (a sentence passes if it is judged taboo or decent as labelled), and changes of the {split} split that must not change that judgement.
+
+{behaviour}
 
 ## How it decides
 Temperature {temperature}; flagged from a taboo probability of {thresholds}. The threshold was chosen on validation: {promise}.
@@ -105,6 +110,10 @@ def render(path: Path, result: dict[str, Any]) -> str:
         ece=detail["ece"],
         categories=table(("category", "precision", "recall", "F1", "rows"), rows),
         industries=table(("industry", "accuracy", "rows"), industries),
+        behaviour=table(
+            ("capability", "pass rate", "rows"),
+            [(name.replace("_", " "), f"{b['rate']:.1%}", b["rows"]) for name, b in result["behaviour"].items()],
+        ),
         temperature=model.scoring.temperature,
         thresholds=" / ".join(f"{t:.3f}" for t in thresholds),
         promise=", ".join(f"{k.replace('_', ' ')} {v}" for k, v in model.scoring.promise.items()),

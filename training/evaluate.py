@@ -1,4 +1,4 @@
-"""Measures a model on a split and on real speech, beside two baselines, and writes the figures into its card.
+"""Measures a model on a split and on real speech, beside three baselines, and writes the figures into its card.
 
     python -m training.evaluate                     # the shipped model on the test split; model/ card, pictures, metrics.json
     python -m training.evaluate runs/default --split validation --no-write --errors 40
@@ -19,21 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from jinyu import JinyuError, Kind, Scorer, artifact
-from training import card, data
-from training.baselines import Baseline, Keywords, TfIdf
+from jinyu import JinyuError, Judgement, Kind, Scorer, artifact
+from training import baselines, behaviour, card, data
+from training.baselines import Judged
 from training.calibrate import threshold_for
 
 REAL = data.DATA.parent.parent / "shared" / "real" / "jddc_asap_agent_segments.jsonl"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What a judge said of n texts: category each, taboo score each (n,), flagged each (n,)."""
-
-    categories: list[str]
-    taboo: np.ndarray
-    flagged: np.ndarray
 
 
 def load_real(path: Path) -> list[str]:
@@ -44,20 +35,13 @@ def load_real(path: Path) -> list[str]:
     return list(dict.fromkeys(r["text"] for r in records))
 
 
-def judge_with(scorer: Scorer, texts: list[str]) -> Judged:
-    """The product itself, as a user calls it."""
-    judgements = scorer.score_many(texts)
+def judged(judgements: list[Judgement]) -> Judged:
+    """What the product said, in the form that judges are compared by."""
     return Judged(
         [j.category for j in judgements],
         np.array([j.taboo_probability for j in judgements]),
         np.array([j.flagged for j in judgements]),
     )
-
-
-def judge_baseline(baseline: Baseline, texts: list[str], threshold: float) -> Judged:
-    """A baseline with its own threshold."""
-    categories, taboo = baseline.judge(texts)
-    return Judged(categories, taboo, taboo >= threshold)
 
 
 def figures(rows: list[data.Row], judged: Judged, real: Judged | None) -> dict[str, float]:
@@ -144,53 +128,57 @@ def detail(rows: list[data.Row], scorer: Scorer) -> dict[str, Any]:
     }
 
 
-def evaluate(model: Path, split: str, folder: Path = data.DATA, real_path: Path = REAL) -> dict[str, Any]:
-    """Every figure of one model directory: the product's, the baselines', the details."""
+@dataclass(frozen=True)
+class Measured:
+    """One model on one split: `result` is what the card shows, the rest is for reading single sentences."""
+
+    result: dict[str, Any]
+    rows: list[data.Row]
+    judgements: list[Judgement]
+    real: list[Judgement]
+
+    def alarms(self) -> list[str]:
+        """A line for every alarm on the real speech, surest first: to be read by a person."""
+        found = sorted((j for j in self.real if j.flagged), key=lambda j: -j.taboo_probability)
+        return [f"alarm {j.taboo_probability:.3f} {j.category}: {j.text}" for j in found]
+
+    def errors(self) -> list[str]:
+        """A line for every wrong category, and for taboo missed or decent flagged; for reading validation errors."""
+        out = []
+        types = _taboo_types()
+        for row, j in zip(self.rows, self.judgements, strict=True):
+            truth = row.leaf.split(".")[0]
+            mark = "MISS" if truth in types and not j.flagged else "FALSE" if j.flagged and truth not in types else ""
+            if mark or j.category != truth:
+                out.append(f"{mark:5} {row.id} {row.leaf} -> {j.leaf} {j.probability:.2f} t={j.taboo_probability:.2f} {row.text}")
+        return out
+
+
+def evaluate(model: Path, split: str, folder: Path = data.DATA, real_path: Path = REAL, quick: bool = False) -> Measured:
+    """Every figure of one model directory: the product's, the baselines', the behaviour suite, the details.
+
+    `quick` leaves out the baselines and the behaviour suite.
+    """
     scorer = Scorer.load(model)
     rows = data.load(split, folder)
-    texts = [r.text for r in rows]
-    real_texts = load_real(real_path)
-    judges: dict[str, tuple[Judged, Judged | None]] = {
-        "jinyu": (judge_with(scorer, texts), judge_with(scorer, real_texts) if real_texts else None)
-    }
-    training = data.load("train", folder) + data.phrase_rows(folder)
-    decent = [r.text for r in data.load("validation", folder) if scorer.taxonomy.kind_of(r.leaf.split(".")[0]) is not Kind.TABOO]
-    per_1000 = float(scorer.model.scoring.promise.get("false_alarms_per_1000", 2.0))
-    keywords, tfidf = Keywords(scorer.taxonomy), TfIdf(scorer.taxonomy, training)
-    promised, _ = threshold_for(tfidf.judge(decent)[1], per_1000)  # the same promise on the same rows
-    for baseline, threshold in ((keywords, 0.5), (tfidf, promised)):
-        judges[baseline.name] = (
-            judge_baseline(baseline, texts, threshold),
-            judge_baseline(baseline, real_texts, threshold) if real_texts else None,
-        )
-    summary = {name: figures(rows, judged, real) for name, (judged, real) in judges.items()}
-    for name, (judged, real) in judges.items():
-        if real is not None:
-            summary[name]["recall_at_2_real_alarms_per_1000"] = recall_at_real_rate(rows, judged, real, 2.0)
-    return {
+    texts, real_texts = [r.text for r in rows], load_real(real_path)
+    judgements, real = scorer.score_many(texts), scorer.score_many(real_texts)
+    judges = {"jinyu": (judged(judgements), judged(real))}
+    if not quick:
+        judges |= baselines.measure(scorer, texts, real_texts, folder)
+    summary = {name: figures(rows, own, on_real if real else None) for name, (own, on_real) in judges.items()}
+    if real:
+        for name, (own, on_real) in judges.items():
+            summary[name]["recall_at_2_real_alarms_per_1000"] = recall_at_real_rate(rows, own, on_real, 2.0)
+    result = {
         "split": split,
         "rows": len(rows),
         "real_sentences": len(real_texts),
         "summary": summary,
         "detail": detail(rows, scorer),
+        "behaviour": {} if quick else {c.name: {"rows": c.rows, "rate": c.rate} for c in behaviour.run(scorer, split, folder)},
     }
-
-
-def real_alarms(scorer: Scorer, path: Path = REAL) -> list[tuple[float, str, str]]:
-    """(taboo probability, category, sentence) of every alarm on the real speech, highest first: to be read by a person."""
-    alarms = [(j.taboo_probability, j.category, j.text) for j in scorer.score_many(load_real(path)) if j.flagged]
-    return sorted(alarms, reverse=True)
-
-
-def errors(rows: list[data.Row], scorer: Scorer) -> list[str]:
-    """A line for every wrong category, and for taboo missed or decent flagged; for reading validation errors."""
-    out = []
-    for row, j in zip(rows, scorer.score_many([r.text for r in rows]), strict=True):
-        taboo = scorer.taxonomy.kind_of(row.leaf.split(".")[0]) is Kind.TABOO
-        mark = "MISS" if taboo and not j.flagged else "FALSE" if j.flagged and not taboo else ""
-        if mark or j.category != row.leaf.split(".")[0]:
-            out.append(f"{mark:5} {row.id} {row.leaf} -> {j.leaf} {j.probability:.2f} t={j.taboo_probability:.2f} {row.text}")
-    return out
+    return Measured(result, rows, judgements, real)
 
 
 def _taboo_types() -> set[str]:
@@ -210,6 +198,8 @@ def print_summary(result: dict[str, Any]) -> None:
     )
     for category, f in d["categories"].items():
         print(f"  {category:14} precision {f['precision']:.3f} recall {f['recall']:.3f} f1 {f['f1']:.3f} rows {f['rows']}")
+    for name, b in result["behaviour"].items():
+        print(f"  {name:28} {b['rate']:7.1%} of {b['rows']}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -220,21 +210,20 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, default=data.DATA, help="the data folder (default: data/ of the checkout)")
     parser.add_argument("--real", type=Path, default=REAL, help="JSONL of real agent speech, field text (default: %(default)s)")
     parser.add_argument("--no-write", action="store_true", help="print only; leave the model's card alone")
+    parser.add_argument("--quick", action="store_true", help="the model alone: no baselines, no behaviour suite, nothing written")
     parser.add_argument("--alarms", action="store_true", help="also print every alarm on the real speech")
     parser.add_argument("--errors", type=int, default=0, metavar="N", help="also print up to N errors on the split")
     args = parser.parse_args(argv)
     try:
         path = artifact.find(args.model)
-        result = evaluate(path, args.split, args.data, args.real)
-        print_summary(result)
-        scorer = Scorer.load(path)
+        measured = evaluate(path, args.split, args.data, args.real, args.quick)
+        print_summary(measured.result)
         if args.alarms:
-            for p, category, sentence in real_alarms(scorer, args.real):
-                print(f"alarm {p:.3f} {category}: {sentence}")
+            print("\n".join(measured.alarms()))
         if args.errors:
-            print("\n".join(errors(data.load(args.split, args.data), scorer)[: args.errors]))
-        if not args.no_write:
-            card.write(path, result)
+            print("\n".join(measured.errors()[: args.errors]))
+        if not (args.no_write or args.quick):
+            card.write(path, measured.result)
             print(f"written: {path}/metrics.json, README.md, confusion.png, reliability.png")
     except (data.DataError, JinyuError) as error:
         print(f"training.evaluate: {error}", file=sys.stderr)

@@ -45,7 +45,7 @@ class Network(torch.nn.Module):
         return {"logits": self.classifier(self.dropout(pooled)), "embedding": functional.normalize(mean, dim=-1)}
 
 
-def from_base(source: str, layers: int, leaves: int, dropout: float) -> Network:
+def from_base(source: str, layers: int, leaves: int, dropout: float, attention_dropout: float = 0.0) -> Network:
     """A fresh head on a pretrained BERT (directory or hub name), cut to `layers` evenly spread layers (0: all).
 
     A network of ours keeps its head if it has as many leaves: training goes on from it.
@@ -56,7 +56,11 @@ def from_base(source: str, layers: int, leaves: int, dropout: float) -> Network:
             raise BaseModelError(
                 f"{source} is a {config.model_type} model; jinyu trains BERT models, like hfl/chinese-macbert-base"
             )
-        encoder = AutoModel.from_pretrained(source, add_pooling_layer=False)
+        # on a CPU, in bf16, the plain form of attention takes half the time of torch's fused one
+        attention = "sdpa" if torch.cuda.is_available() else "eager"
+        encoder = AutoModel.from_pretrained(
+            source, add_pooling_layer=False, attn_implementation=attention, attention_probs_dropout_prob=attention_dropout
+        )
     except (OSError, ValueError) as error:
         raise BaseModelError(f"{source} is neither a model directory nor a hub name within reach: {error}") from error
     ours = getattr(config, "mean_pooling_layer", False)
@@ -67,9 +71,9 @@ def from_base(source: str, layers: int, leaves: int, dropout: float) -> Network:
         encoder.encoder.layer = torch.nn.ModuleList(encoder.encoder.layer[i] for i in spread(total, layers))
         encoder.config.num_hidden_layers = layers
     encoder.config.hidden_dropout_prob = dropout
-    for module in encoder.modules():
+    for name, module in encoder.named_modules():
         if isinstance(module, torch.nn.Dropout):
-            module.p = dropout
+            module.p = attention_dropout if name.endswith("attention.self.dropout") else dropout
     network = Network(encoder, leaves, dropout)
     if ours and config.num_labels == leaves:  # going on from a network of ours: its head stays
         head = load(Path(source))

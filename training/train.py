@@ -40,12 +40,16 @@ class Recipe:
     weight_decay: float = 0.01
     warmup: float = 0.08
     dropout: float = 0.1
+    attention_dropout: float = 0.0  # of attention weights; drawing it costs a fifth of a step
     smoothing: float = 0.05
     category_loss: float = 0.5  # weight of the loss over the 14 categories, beside that over the leaves
     freeze_words: bool = True  # word embeddings stay as they are: unseen words keep their place among the seen
     max_tokens: int = 96
     focus: str = ""  # hands whose rows are all read when going on from a network, as W25,W26; of the others `replay`
     replay: float = 1.0
+    share: float = 1.0  # of the utterances, drawn by the seed: for learning curves
+    phrase_weight: int = 1  # how often an epoch reads each phrase of the documents
+    precision: str = "auto"  # fp32, bf16 (autocast), or auto: bf16 where the processor multiplies it in hardware
     seed: int = 17
 
 
@@ -57,7 +61,7 @@ def load_network(recipe: Recipe, codes: list[str]) -> tuple[Any, Any]:
 
     if recipe.base_model == str(BASE) and not (BASE / "config.json").exists():
         base.build(BASE, Path("build/cache"))
-    network = net.from_base(recipe.base_model, recipe.layers, len(codes), recipe.dropout)
+    network = net.from_base(recipe.base_model, recipe.layers, len(codes), recipe.dropout, recipe.attention_dropout)
     if recipe.freeze_words:
         network.encoder.embeddings.word_embeddings.weight.requires_grad = False
     return network, AutoTokenizer.from_pretrained(recipe.base_model)
@@ -86,7 +90,7 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
     import numpy as np
     import torch
     from datasets import Dataset
-    from sklearn.metrics import f1_score
+    from sklearn.metrics import average_precision_score, f1_score
     from torch.nn import functional
     from transformers import Trainer, TrainingArguments, get_linear_schedule_with_warmup, set_seed
 
@@ -96,7 +100,7 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
     taxonomy = data.load_taxonomy(folder)
     codes, categories = taxonomy.codes, taxonomy.categories
     network, tokenizer = load_network(recipe, codes)
-    rows = select(data.load("train", folder) + data.phrase_rows(folder), recipe)
+    rows = select(data.load("train", folder), data.phrase_rows(folder), recipe)
     validation = data.load("validation", folder)
     augment = Augment(
         Rates(),
@@ -104,6 +108,7 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
         [r.model_text for r in rows if r.leaf == "neutral.business" and 6 <= len(r.model_text) <= 30],
         {leaf.code for leaf in taxonomy.leaves if leaf.kind == "taboo"},
     )
+    taboo = [i for i, leaf in enumerate(taxonomy.leaves) if leaf.kind == "taboo"]
     member = torch.tensor([[float(leaf.category == c) for c in categories] for leaf in taxonomy.leaves])  # (leaves, categories)
     category_of = member.argmax(1)
 
@@ -113,7 +118,9 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
         return Dataset.from_dict({"text": texts, "labels": labels, "length": [len(t) for t in texts]})
 
     def collate(batch: list[dict[str, Any]]) -> dict[str, Any]:
-        texts = [augment(r["text"], codes[r["labels"]]) if network.training else r["text"] for r in batch]
+        texts = [r["text"] for r in batch]
+        if network.training:
+            texts = augment.batch(texts, [codes[r["labels"]] for r in batch])
         out = tokenizer(texts, truncation=True, max_length=recipe.max_tokens, padding=True, return_tensors="pt")
         return {**out, "labels": torch.tensor([r["labels"] for r in batch])}
 
@@ -127,10 +134,13 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
     def metrics(prediction: Any) -> dict[str, float]:
         logits = prediction.predictions[0]
         p = np.exp(logits - logits.max(-1, keepdims=True))
-        best = (p / p.sum(-1, keepdims=True) @ member.numpy()).argmax(-1)
+        p /= p.sum(-1, keepdims=True)
         truth = category_of.numpy()[prediction.label_ids]
-        leaf = float((logits.argmax(-1) == prediction.label_ids).mean())
-        return {"category_f1": f1_score(truth, best, average="macro"), "leaf_accuracy": leaf}
+        return {
+            "category_f1": f1_score(truth, (p @ member.numpy()).argmax(-1), average="macro"),
+            "leaf_accuracy": float((logits.argmax(-1) == prediction.label_ids).mean()),
+            "taboo_ap": average_precision_score(np.isin(prediction.label_ids, taboo), p[:, taboo].sum(-1)),
+        }
 
     class Windowed(Trainer):  # type: ignore[misc]
         """Short and long texts alternate, yet a batch holds texts of one length: little padding, mixed classes."""
@@ -139,12 +149,14 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
             return LengthWindows(self.train_dataset["length"], recipe.batch)
 
     steps = -(-len(rows) // recipe.batch) * recipe.epochs
-    optimiser = torch.optim.AdamW(parameter_groups(network, recipe))
+    optimiser = torch.optim.AdamW(parameter_groups(network, recipe), fused=True)
     schedule = get_linear_schedule_with_warmup(optimiser, int(recipe.warmup * steps), int(steps))
     arguments = TrainingArguments(
         output_dir=str(out / "checkpoints"), num_train_epochs=recipe.epochs, per_device_train_batch_size=recipe.batch,
         per_device_eval_batch_size=64, save_strategy="epoch", eval_strategy="epoch", save_total_limit=1, logging_steps=50,
         seed=recipe.seed, remove_unused_columns=False, report_to="none", dataloader_pin_memory=False,
+        use_cpu=not torch.cuda.is_available(),
+        bf16=hardware_bf16() if recipe.precision == "auto" else recipe.precision == "bf16",
     )  # fmt: skip
     return Windowed(
         model=network, args=arguments, data_collator=collate, train_dataset=table(rows), eval_dataset=table(validation),
@@ -152,12 +164,20 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
     )  # fmt: skip
 
 
-def select(rows: list[data.Row], recipe: Recipe) -> list[data.Row]:
-    """All rows, or those of the hands in focus and a fixed share of the others, drawn by the recipe's seed."""
-    if not recipe.focus:
-        return rows
-    hands, random = set(recipe.focus.split(",")), Random(recipe.seed)
-    return [r for r in rows if r.hand in hands or random.random() < recipe.replay]
+def select(rows: list[data.Row], phrases: list[data.Row], recipe: Recipe) -> list[data.Row]:
+    """The rows of an epoch: a share of the utterances, or the hands in focus and a share of the others; all phrases."""
+    hands, random = set(filter(None, recipe.focus.split(","))), Random(recipe.seed)
+    share = recipe.replay if hands else recipe.share
+    return [r for r in rows if r.hand in hands or random.random() < share] + phrases * recipe.phrase_weight
+
+
+def hardware_bf16() -> bool:
+    """Whether this machine multiplies bf16 matrices in hardware: a GPU from Ampere on, or a CPU with AMX."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu._is_amx_tile_supported())
 
 
 class LengthWindows:

@@ -1,42 +1,64 @@
-"""Many recordings to output tables: `utterances`, `calls`, and `errors.jsonl` for what could not be read.
+"""Many recordings to output tables: `utterances`, `calls`, `agents`, and `errors.jsonl` for what could not be read.
 
-One recording is judged at a time; an unreadable file is written down and the others go on. Files appear under their names only
-when they are complete.
+One recording is judged at a time and written down (`journal.py`), so that a killed batch goes on where it stopped; an unreadable file is
+written down too and the others go on. The tables are made at the end and appear only when they are complete.
 """
 
 from __future__ import annotations
 
-import csv
-import json
+import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
-from dataclasses import dataclass, field
-from functools import cache
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import cache, partial
+from multiprocessing import get_context
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from jinyu import recordings, speakers
+from jinyu import recordings, speakers, tables
+from jinyu.agents import Agents
+from jinyu.journal import Journal
 from jinyu.redact import redact as masked
 from jinyu.report.tables import turn_rows
 from jinyu.scorecard import Scorecard
 from jinyu.scorer import Scorer
 from jinyu.types import SCHEMA, InputError, Judgement, Recording, Role, Turn
 
-FORMATS = ("jsonl", "csv", "parquet")
+WRITTEN = ("utterances", "calls", "agents", "turns", "errors", "journal")
+SHOWN = 10  # alarms and errors that the summary quotes
+Line = dict[str, Any]
+Source = tuple[str, Callable[[], Iterable[Recording]]]  # (name, what reads its recordings; may raise InputError)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How recordings are judged and what is kept of them."""
+
+    agent_channel: str | None = None
+    agent_speaker: str | None = None
+    redact: bool = False
+    keep_turns: bool = False  # a table `turns` of all that is said, the customers' words too; the report shows it
 
 
 @dataclass
 class Summary:
-    """What a batch came to."""
+    """What a batch came to. `judged` and `seconds` are of this process, the rest of the whole batch."""
 
     files: int = 0
     calls: int = 0
     utterances: int = 0
-    flagged: list[dict[str, Any]] = field(default_factory=list)
+    flagged: Counter[str] = field(default_factory=Counter)  # by type
+    alarms: list[Line] = field(default_factory=list)  # the first of them
     needs_review: int = 0
-    errors: list[dict[str, str]] = field(default_factory=list)
+    unread: int = 0
+    errors: list[Line] = field(default_factory=list)  # the first of them
+    resumed: bool = False
+    judged: int = 0
     seconds: float = 0.0
 
 
@@ -118,203 +140,223 @@ def score_paths(
     table_format: str = "jsonl",
     options: recordings.ReadOptions | None = None,
     scorecard: Scorecard | None = None,
-    agent_channel: str | None = None,
-    agent_speaker: str | None = None,
-    redact: bool = False,
-    keep_turns: bool = False,
+    settings: Settings | None = None,
+    workers: int = 1,
+    restart: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Summary:
-    """Score files and folders into `out`. Raises `InputError` only if a named path is not there or nothing is found."""
-    files = list(recordings.find_files(paths))
+    """Score files and folders into `out`; the same call after a kill goes on where that one stopped.
+
+    Raises `InputError` if a named path is not there, nothing is found, `out` cannot be written, or it holds an unfinished batch of other
+    files or settings (unless `restart`).
+    """
+    # the tables of an earlier run are no calls
+    files = [f for f in recordings.find_files(paths) if f.stem not in WRITTEN or f.resolve().parent != out.resolve()]
     if not files:
         raise InputError(f"no transcripts in {', '.join(map(str, paths))} (looked for {' '.join(recordings.SUFFIXES)})")
-    summary = Summary(files=len(files))
-
-    def each() -> Iterator[tuple[str, Recording]]:
-        for number, path in enumerate(files, 1):
-            try:
-                for recording in recordings.read(path, options):
-                    yield str(path), recording
-            except InputError as error:
-                message = masked(str(error)) if redact else str(error)  # it may quote the file
-                summary.errors.append({"source": str(path), "error": message})
-            if progress:
-                progress(f"{number}/{len(files)} files, {summary.utterances} utterances, {len(summary.flagged)} flagged")
-
-    return score_recordings(
-        each(),
+    sources = [(str(f), partial(recordings.read, f, options)) for f in files]
+    seen = hashlib.sha256("\n".join(f"{f} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in files).encode(errors="surrogatepass"))
+    return score_sources(
+        sources,
         out,
         scorer,
-        summary,
         table_format=table_format,
         scorecard=scorecard,
-        agent_channel=agent_channel,
-        agent_speaker=agent_speaker,
-        redact=redact,
-        keep_turns=keep_turns,
+        settings=settings,
+        workers=workers,
+        restart=restart,
+        progress=progress,
+        identity={"files": seen.hexdigest(), "options": asdict(options or recordings.ReadOptions())},
     )
 
 
-def score_recordings(
-    source: Iterable[tuple[str, Recording]],
+def score_sources(
+    sources: Sequence[Source],
     out: Path,
     scorer: Scorer,
-    summary: Summary | None = None,
     *,
     table_format: str = "jsonl",
     scorecard: Scorecard | None = None,
-    agent_channel: str | None = None,
-    agent_speaker: str | None = None,
-    redact: bool = False,
-    keep_turns: bool = False,
+    settings: Settings | None = None,
+    workers: int = 1,
+    restart: bool = False,
+    progress: Callable[[str], None] | None = None,
+    identity: Line | None = None,
 ) -> Summary:
-    """Score (source name, recording) pairs into the tables under `out`. Raises `ScorecardError` if the card asks for unknown labels.
+    """Score the recordings of `sources` into the tables under `out`. Raises `InputError`, and `ScorecardError` if the card asks for unknown labels.
 
-    `keep_turns` writes every turn, the customers' too, into a table `turns`, which the report shows.
+    `identity` tells an unfinished batch in `out` from another one; it must hold all that the rows depend on, beyond model, card and settings.
     """
-    if scorecard:
-        scorecard.check_labels(scorer.taxonomy)
-    summary = summary or Summary()
+    settings = settings or Settings()
+    tables.check_format(table_format)
+    card = scorecard or shipped_scorecard()
+    card.check_labels(scorer.taxonomy)
     started = time.monotonic()
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out}: cannot write there ({error.strerror}); name another folder with -o") from error
-    with (
-        _Table(out, "utterances", table_format) as utterances,
-        _Table(out, "calls", table_format) as calls,
-        _Table(out, "turns", table_format) if keep_turns else nullcontext() as turns,
-    ):
-
-        def heard(recording: Recording) -> None:
-            if turns is not None:
-                for row in turn_rows(recording, redact):
-                    turns.write(row)
-
-        for name, recording in source:
-            rows, call = judge_recording(
-                recording,
-                scorer,
-                name,
-                scorecard,
-                agent_channel=agent_channel,
-                agent_speaker=agent_speaker,
-                redact=redact,
-                heard=heard,
-            )
-            for row in rows:
-                utterances.write(row)
-            calls.write(call)
-            summary.calls += 1
-            summary.utterances += len(rows)
-            summary.needs_review += call["needs_review"]
-            summary.flagged += [row for row in rows if row["flagged"]]
-    if not keep_turns:  # those of an earlier run, which the report would join to the tables of this one
-        (out / f"turns.{table_format}").unlink(missing_ok=True)
-    errors = out / "errors.jsonl"
-    errors.unlink(missing_ok=True)
-    if summary.errors:
-        errors.write_text("".join(_line(e) for e in summary.errors), encoding="utf-8")
+    head = {
+        "schema": SCHEMA,
+        "model": scorer.model.info.sha256,
+        "scorecard": hashlib.sha256(Path(card.origin).read_bytes()).hexdigest(),
+        "settings": asdict(settings),
+        **(identity or {}),
+    }
+    journal, finished = Journal(out, head, restart), False
+    judged = 0
+    try:
+        pace = Pace(len(sources), journal.file, progress)
+        for line in _judge(sources, journal, scorer, card, settings, workers):
+            journal.write(line)
+            judged += len(line.get("utterances", ()))
+            pace.step(line)
+        summary = _write_tables(journal, out, table_format, settings.keep_turns)
+        finished = True
+    finally:
+        journal.close(finished)
+    summary.files, summary.resumed, summary.judged = len(sources), journal.resumed, judged
     summary.seconds = time.monotonic() - started
     return summary
 
 
-class _Table:
-    """A table under a temporary name until it is complete. Nested fields become `name.field` columns in CSV."""
-
-    def __init__(self, out: Path, name: str, table_format: str) -> None:
-        self.path = out / f"{name}.{table_format}"
-        self.partial = self.path.with_name(self.path.name + ".part")
-        self.format = table_format
-        self.rows: list[dict[str, Any]] = []  # Parquet alone is written in one piece
-        self.columns: list[str] | None = None
-        self.file: IO[str] | None = None
-
-    def __enter__(self) -> _Table:
-        if self.format == "csv":  # with byte-order mark: spreadsheets then read it as UTF-8
-            self.file = self.partial.open("w", encoding="utf-8-sig", newline="")
-        elif self.format == "jsonl":
-            self.file = self.partial.open("w", encoding="utf-8")
-        return self
-
-    def write(self, row: dict[str, Any]) -> None:
-        if self.format == "parquet":
-            self.rows.append(flatten(row))
-        elif self.format == "csv":
-            flat = {k: _cell(v) for k, v in flatten(row).items()}
-            assert self.file is not None
-            writer = csv.DictWriter(self.file, list(flat) if self.columns is None else self.columns)
-            if self.columns is None:
-                self.columns = list(flat)
-                writer.writeheader()
-            writer.writerow(flat)
-        else:
-            assert self.file is not None
-            self.file.write(_line(row))
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if self.file is not None:
-            self.file.close()
-        if kind is not None:
-            self.partial.unlink(missing_ok=True)
-            return
-        if self.format == "parquet":
-            write_parquet(self.rows, self.partial)
-        self.partial.replace(self.path)
+def _judge(
+    sources: Sequence[Source], journal: Journal, scorer: Scorer, card: Scorecard, settings: Settings, workers: int
+) -> Iterator[Line]:
+    """Journal lines of all that is not yet done, in order."""
+    with _judging(scorer, card, settings, workers) as judge:
+        waiting: deque[Line | Future[Line]] = deque()  # in the order of the calls; bounded, so that memory is too
+        for number in range(journal.file, len(sources)):
+            name, read = sources[number]
+            skip = journal.done if number == journal.file else 0
+            last: Line = {"finished": name}
+            try:
+                for place, recording in enumerate(read()):
+                    if place < skip:
+                        continue
+                    waiting.append(judge(recording, name))
+                    while len(waiting) > 4 * workers:
+                        yield _result(waiting.popleft())
+            except InputError as error:
+                last["error"] = masked(str(error)) if settings.redact else str(error)  # it may quote the file
+            waiting.append(last)
+            while waiting and (workers == 1 or not isinstance(waiting[0], Future) or waiting[0].done()):
+                yield _result(waiting.popleft())
+        while waiting:
+            yield _result(waiting.popleft())
 
 
-_PARTS = {  # nested fields that may be null keep their columns
-    "evidence": ("start", "end", "text"),
-    "rule": ("phrase_id", "phrase", "source", "section"),
-    "model": ("name", "version", "sha256"),
-    "metrics": (),
-}
-
-
-def flatten(row: dict[str, Any]) -> dict[str, Any]:
-    """A record without nesting: `evidence.start` and so on; the columns are the same for every record."""
-    flat: dict[str, Any] = {}
-    for name, value in row.items():
-        if name in _PARTS:
-            parts = value if value is not None else dict.fromkeys(_PARTS[name])
-            flat.update({f"{name}.{k}": v for k, v in parts.items()})
-        else:
-            flat[name] = value
-    return flat
-
-
-def write_parquet(rows: list[dict[str, Any]], path: Path) -> None:
-    """Rows to Parquet. Raises `InputError` without the tables extra."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    parquet.write_table(pa.Table.from_pylist(rows), path)
-
-
-def check_format(table_format: str) -> None:
-    """Raises `InputError` before any work if a format needs an extra that is not installed."""
-    if table_format == "parquet":
-        try:
-            import pyarrow  # noqa: F401
-        except ImportError as error:
-            raise InputError("--format parquet needs the tables extra: pip install 'jinyu[tables]'") from error
-
-
-def _cell(value: Any) -> Any:
-    """Lists as JSON. A leading = + - @ would be run as a formula by a spreadsheet; a quote in front makes it text."""
-    if isinstance(value, list):
-        return json.dumps(value, ensure_ascii=False)
-    return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-
-
-def _line(row: dict[str, Any]) -> str:
-    # surrogates cannot be written as UTF-8; they come back as \udXXX escapes
-    text = json.dumps(row, ensure_ascii=False)
+def _result(item: Line | Future[Line]) -> Line:
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = json.dumps(row)
-    return text + "\n"
+        return item.result() if isinstance(item, Future) else item
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a worker process died, perhaps for want of memory; the same command goes on, with fewer --workers if need be"
+        ) from error
+
+
+@contextmanager
+def _judging(
+    scorer: Scorer, card: Scorecard, settings: Settings, workers: int
+) -> Iterator[Callable[[Recording, str], Line | Future[Line]]]:
+    """What judges one recording: here, or in worker processes of one thread each."""
+    if workers == 1:
+        yield lambda recording, name: journal_line(recording, name, scorer, card, settings)
+        return
+    start = (scorer.model.path, Path(card.origin), settings)
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, start) as pool:
+        try:
+            yield lambda recording, name: pool.submit(_in_worker, recording, name)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+_worker: tuple[Scorer, Scorecard, Settings]
+
+
+def _start_worker(model: Path, card: Path, settings: Settings) -> None:
+    global _worker
+    _worker = (Scorer.load(model, threads=1), Scorecard.load(card), settings)
+
+
+def _in_worker(recording: Recording, name: str) -> Line:
+    return journal_line(recording, name, *_worker)
+
+
+def journal_line(recording: Recording, name: str, scorer: Scorer, card: Scorecard, settings: Settings) -> Line:
+    """All rows of one call."""
+    turns: list[Line] = []
+
+    def heard(recording: Recording) -> None:
+        if settings.keep_turns:
+            turns.extend(turn_rows(recording, settings.redact))
+
+    rows, call = judge_recording(
+        recording,
+        scorer,
+        name,
+        card,
+        agent_channel=settings.agent_channel,
+        agent_speaker=settings.agent_speaker,
+        redact=settings.redact,
+        heard=heard,
+    )
+    return {"call": call, "utterances": rows, "turns": turns}
+
+
+def _write_tables(journal: Journal, out: Path, table_format: str, keep_turns: bool) -> Summary:
+    summary, agents = Summary(), Agents()
+    for line in journal.lines():
+        if "call" not in line:
+            continue
+        rows, call = line["utterances"], line["call"]
+        agents.add(call, rows)
+        summary.calls += 1
+        summary.utterances += len(rows)
+        summary.needs_review += call["needs_review"]
+        flagged = [row for row in rows if row["flagged"]]
+        summary.flagged.update(row["label_zh"] for row in flagged)
+        summary.alarms += flagged[: SHOWN - len(summary.alarms)]
+    for error in journal.errors():
+        summary.unread += 1
+        summary.errors += [error][: SHOWN - len(summary.errors)]
+    for name in ["utterances", "calls", *(["turns"] if keep_turns else [])]:
+        tables.write(out / f"{name}.{table_format}", table_format, partial(journal.rows, name))
+    tables.write(out / f"agents.{table_format}", table_format, agents.rows)
+    if not keep_turns:  # those of an earlier run, which the report would join to the tables of this one
+        (out / f"turns.{table_format}").unlink(missing_ok=True)
+    if summary.errors:
+        tables.write(out / "errors.jsonl", "jsonl", journal.errors)
+    else:
+        (out / "errors.jsonl").unlink(missing_ok=True)
+    return summary
+
+
+class Pace:
+    """Progress as a line: files, utterances, alarms, rate and the time that is left."""
+
+    def __init__(self, files: int, done: int, show: Callable[[str], None] | None) -> None:
+        self.files, self.before, self.done, self.show = files, done, done, show
+        self.utterances, self.flagged, self.started = 0, 0, time.monotonic()
+
+    def step(self, line: Line) -> None:
+        """Count one journal line."""
+        rows = line.get("utterances", ())
+        self.done += "finished" in line
+        self.utterances += len(rows)
+        self.flagged += sum(row["flagged"] for row in rows)
+        if self.show:
+            seconds = time.monotonic() - self.started
+            new = self.done - self.before
+            left = f", {_clock(seconds / new * (self.files - self.done))} left" if new else ""
+            rate = f", {self.utterances / seconds:.0f}/s" if seconds else ""
+            self.show(f"{self.done}/{self.files} files, {self.utterances} utterances{rate}, {self.flagged} flagged{left}")
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
 
 
 def stderr_progress() -> Callable[[str], None] | None:

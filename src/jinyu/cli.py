@@ -7,7 +7,6 @@ import argparse
 import json
 import os
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +37,9 @@ def main(argv: list[str] | None = None) -> int:
     except ScorecardError as error:  # lines of FILE:line:column, which editors follow
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\njinyu: interrupted; what is done is kept, the same command goes on", file=sys.stderr)
+        return 130
     except BrokenPipeError:  # the reader of our output closed it, as head does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -64,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument("calls", nargs="+", metavar="CALLS", help="transcript files or folders (see jinyu formats), or -")
     score.add_argument("-o", "--out", type=Path, help="output folder (needed unless CALLS is -)")
     score.add_argument(
-        "--format", choices=["jsonl", "csv", "parquet"], default="jsonl", help="of the tables (default: %(default)s)"
+        "--format", choices=["jsonl", "csv", "parquet", "xlsx"], default="jsonl", help="of the tables (default: %(default)s)"
     )
     score.add_argument(
         "--text-column", default="text", help="the column of a table that holds the utterance (default: %(default)s)"
@@ -82,6 +84,16 @@ def _parser() -> argparse.ArgumentParser:
         "--redact",
         action="store_true",
         help="mask phone, identity-card, bank-card and plate numbers, e-mail addresses and names in the output",
+    )
+    score.add_argument(
+        "--workers",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="processes that judge, of one thread each (default: one, with all threads)",
+    )
+    score.add_argument(
+        "--restart", action="store_true", help="begin anew where OUT holds an unfinished run of other files or settings"
     )
     score.add_argument("--fail-on-taboo", action="store_true", help="exit 1 if an utterance is flagged, for use in pipelines")
     score.add_argument(
@@ -109,6 +121,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+_count.__name__ = "number of processes"  # argparse names it in its message
+
+
 def _model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="a model or run directory, or a hub name (default: the shipped model)")
     parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
@@ -121,13 +143,14 @@ def _load(args: argparse.Namespace) -> Scorer:
 
 
 def _score(args: argparse.Namespace) -> int:
-    from jinyu import batch, recordings
+    from jinyu import batch, recordings, tables
     from jinyu.scorecard import Scorecard
 
     scorecard = Scorecard.load(args.scorecard) if args.scorecard else None
     if args.report and (args.out is None or args.format != "jsonl"):
         print("jinyu score: --report is made in the output folder from JSONL tables: -o OUT --format jsonl", file=sys.stderr)
         return 2
+    settings = batch.Settings(args.agent_channel, args.agent_speaker, args.redact, keep_turns=args.report)
     if args.calls == ["-"]:
         text = sys.stdin.buffer.read().decode("utf-8", errors="surrogateescape")
         recording = recordings.read_lines(text)
@@ -138,16 +161,15 @@ def _score(args: argparse.Namespace) -> int:
             for row in rows:
                 print(json.dumps(row, ensure_ascii=any("\ud800" <= c <= "\udfff" for c in row["text"])))
             return int(args.fail_on_taboo and any(row["flagged"] for row in rows))
-        batch.check_format(args.format)
         scorer = _load(args)
-        summary = batch.score_recordings(
-            [("stdin", recording)],
+        summary = batch.score_sources(
+            [("stdin", lambda: [recording])],
             args.out,
             scorer,
             table_format=args.format,
             scorecard=scorecard,
-            redact=args.redact,
-            keep_turns=args.report,
+            settings=settings,
+            restart=True,
         )
     else:
         if args.out is None:
@@ -156,7 +178,7 @@ def _score(args: argparse.Namespace) -> int:
         if "-" in args.calls:
             print("jinyu score: - stands alone; score files in another call", file=sys.stderr)
             return 2
-        batch.check_format(args.format)
+        tables.check_format(args.format)
         progress = batch.stderr_progress()
         scorer = _load(args)
         summary = batch.score_paths(
@@ -166,10 +188,9 @@ def _score(args: argparse.Namespace) -> int:
             table_format=args.format,
             options=recordings.ReadOptions(text_column=args.text_column),
             scorecard=scorecard,
-            agent_channel=args.agent_channel,
-            agent_speaker=args.agent_speaker,
-            redact=args.redact,
-            keep_turns=args.report,
+            settings=settings,
+            workers=args.workers,
+            restart=args.restart,
             progress=progress,
         )
         if progress:
@@ -177,30 +198,30 @@ def _score(args: argparse.Namespace) -> int:
     _print_summary(summary, args)
     if args.report:
         report_command.make(args.out, args.lang, scorecard, scorer.taxonomy)
-    if summary.errors:
+    if summary.unread:
         return 5 if summary.calls else 3
     return int(args.fail_on_taboo and bool(summary.flagged))
 
 
 def _print_summary(summary: Summary, args: argparse.Namespace) -> None:
-    rate = f", {summary.utterances / summary.seconds:.0f}/s" if summary.seconds else ""
-    print(f"{summary.calls} calls, {summary.utterances} agent utterances judged in {summary.seconds:.1f} s{rate}")
-    types = Counter(row["label_zh"] for row in summary.flagged)
-    listed = "".join(f", {name} {count}" for name, count in types.most_common())
-    print(f"{len(summary.flagged)} flagged{listed}")
-    for row in summary.flagged[:10]:
+    rate = f", {summary.judged / summary.seconds:.0f}/s" if summary.judged and summary.seconds else ""
+    before = f" ({summary.utterances - summary.judged} of them before it was interrupted)" if summary.resumed else ""
+    print(f"{summary.calls} calls, {summary.utterances} agent utterances judged{before} in {summary.seconds:.1f} s{rate}")
+    listed = "".join(f", {name} {count}" for name, count in summary.flagged.most_common())
+    print(f"{summary.flagged.total()} flagged{listed}")
+    for row in summary.alarms:
         print(
             f"  {row['call_id']} #{row['turn_id']}  {row['label_zh']} {row['taboo_probability']:.2f}  {_short(row['evidence']['text'])}"
         )
-    if len(summary.flagged) > 10:
-        print(f"  and {len(summary.flagged) - 10} more")
+    if (more := summary.flagged.total() - len(summary.alarms)) > 0:
+        print(f"  and {more} more")
     if summary.needs_review:
         print(f"{summary.needs_review} calls need review: not all turns were judged; review_reason in the calls table says why")
-    print(f"written: {args.out}/utterances.{args.format}, {args.out}/calls.{args.format}")
+    print("written: " + ", ".join(f"{args.out}/{name}.{args.format}" for name in ("utterances", "calls", "agents")))
     for error in summary.errors:
         print(f"jinyu: not read: {error['error']}", file=sys.stderr)
-    if summary.errors:
-        print(f"jinyu: {len(summary.errors)} of {summary.files} files not read; see {args.out}/errors.jsonl", file=sys.stderr)
+    if summary.unread:
+        print(f"jinyu: {summary.unread} of {summary.files} files not read; see {args.out}/errors.jsonl", file=sys.stderr)
 
 
 def _explain(args: argparse.Namespace) -> int:

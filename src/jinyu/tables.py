@@ -1,0 +1,163 @@
+"""Output tables: JSONL, CSV, Parquet, XLSX. A table appears under its name only when it is complete, and the same rows give the same bytes."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from jinyu.types import InputError
+
+Row = dict[str, Any]
+FORMATS = ("jsonl", "csv", "parquet", "xlsx")
+CHUNK = 5000  # rows of a Parquet row group
+SHEET_ROWS = 1_048_576  # what a spreadsheet can hold, its head included
+LONG_AGO = datetime(1980, 1, 1)  # the date in XLSX files: the same rows give the same bytes
+
+
+def write(path: Path, table_format: str, rows: Callable[[], Iterable[Row]]) -> None:
+    """Write what `rows()` yields to `path`; it may be called twice. The file replaces an older one at once.
+
+    Raises `InputError` if the folder cannot be written or a spreadsheet cannot hold the rows.
+    """
+    partial = path.with_name(path.name + ".part")
+    try:
+        _WRITERS[table_format](partial, rows)
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); free the disk or name another folder with -o") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def check_format(table_format: str) -> None:
+    """Raises `InputError` before any work if a format needs an extra that is not installed."""
+    needs = {"parquet": "pyarrow", "xlsx": "openpyxl"}.get(table_format)
+    if needs:
+        try:
+            __import__(needs)
+        except ImportError as error:
+            raise InputError(f"--format {table_format} needs the tables extra: pip install 'jinyu[tables]'") from error
+
+
+_PARTS = {  # nested fields that may be null keep their columns
+    "evidence": ("start", "end", "text"),
+    "rule": ("phrase_id", "phrase", "source", "section"),
+    "model": ("name", "version", "sha256"),
+    "metrics": (),
+}
+
+
+def flatten(row: Row) -> Row:
+    """A record without nesting: `evidence.start` and so on; the columns are the same for every record."""
+    flat: Row = {}
+    for name, value in row.items():
+        if name in _PARTS:
+            parts = value if value is not None else dict.fromkeys(_PARTS[name])
+            flat.update({f"{name}.{k}": v for k, v in parts.items()})
+        else:
+            flat[name] = value
+    return flat
+
+
+def json_line(row: Row) -> str:
+    """A record as a line of JSON; lone surrogates, which UTF-8 cannot hold, as escapes."""
+    text = json.dumps(row, ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = json.dumps(row)
+    return text + "\n"
+
+
+def _write_jsonl(path: Path, rows: Callable[[], Iterable[Row]]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(map(json_line, rows()))
+
+
+def _write_csv(path: Path, rows: Callable[[], Iterable[Row]]) -> None:
+    with path.open(
+        "w", encoding="utf-8-sig", errors="backslashreplace", newline=""
+    ) as file:  # with a mark: spreadsheets then read UTF-8
+        writer = None
+        for row in map(flatten, rows()):
+            if writer is None:
+                writer = csv.DictWriter(file, list(row))
+                writer.writeheader()
+            writer.writerow({k: _cell(v) for k, v in row.items()})
+
+
+def _cell(value: Any) -> Any:
+    """Lists as JSON. A leading = + - @ would be run as a formula by a spreadsheet; a quote in front makes it text."""
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
+    return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def _write_parquet(path: Path, rows: Callable[[], Iterable[Row]]) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    def chunks() -> Iterator[Any]:
+        flat = (_encodable(flatten(row)) for row in rows())
+        while chunk := list(islice(flat, CHUNK)):
+            yield pa.Table.from_pylist(chunk)
+
+    # a column may hold nothing but nulls for long: the types are found before the first row group is written
+    schemas = [table.schema for table in chunks()]
+    schema = pa.unify_schemas(schemas, promote_options="permissive") if schemas else pa.schema([])
+    with parquet.ParquetWriter(path, schema) as writer:
+        for table in chunks():
+            filled = {f.name: table[f.name] if f.name in table.column_names else pa.nulls(len(table), f.type) for f in schema}
+            writer.write_table(pa.table(filled).cast(schema))
+
+
+def _encodable(row: Row) -> Row:
+    return {k: v.encode(errors="backslashreplace").decode() if isinstance(v, str) else v for k, v in row.items()}
+
+
+def _write_xlsx(path: Path, rows: Callable[[], Iterable[Row]]) -> None:
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+
+    book = Workbook(write_only=True)
+    book.properties.created = book.properties.modified = LONG_AGO
+    sheet = book.create_sheet(path.name.split(".")[0])
+    sheet.freeze_panes = "A2"
+
+    def cell(value: Any) -> Any:
+        if isinstance(value, list | dict):
+            value = json.dumps(value, ensure_ascii=False)
+        if not isinstance(value, str):
+            return value
+        text = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]", "\ufffd", value)[:32_767]  # what the format allows
+        made = WriteOnlyCell(sheet, text)
+        made.data_type = "s"  # never a formula
+        return made
+
+    for number, row in enumerate(map(flatten, rows()), 2):
+        if number == 2:
+            sheet.append([cell(k) for k in row])
+        if number > SHEET_ROWS:
+            raise InputError(
+                f"{path.name.removesuffix('.part')}: more than {SHEET_ROWS - 1} rows, a spreadsheet holds no more; use --format csv"
+            )
+        sheet.append([cell(v) for v in row.values()])
+    loose = path.with_name(path.name + ".zip")
+    book.save(loose)
+    with zipfile.ZipFile(loose) as old, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for item in old.infolist():
+            content = old.read(item)
+            if item.filename == "docProps/core.xml":  # openpyxl stamps the hour of saving
+                content = re.sub(rb"(<dcterms:modified[^>]*>)[^<]*", rb"\g<1>1980-01-01T00:00:00Z", content)
+            new.writestr(zipfile.ZipInfo(item.filename, LONG_AGO.timetuple()[:6]), content, zipfile.ZIP_DEFLATED)
+    loose.unlink()
+
+
+_WRITERS = {"jsonl": _write_jsonl, "csv": _write_csv, "parquet": _write_parquet, "xlsx": _write_xlsx}
