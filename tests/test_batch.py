@@ -140,6 +140,16 @@ def test_tables_beside_the_calls_are_no_calls(calls, tiny):
     assert score(calls, calls, tiny).files == 5
 
 
+def test_a_review_budget_names_the_most_likely(calls, tmp_path, tiny):
+    out = tmp_path / "out"
+    batch.score_paths([calls], out, tiny, settings=Settings(review_budget=3))
+    everything = [json.loads(line) for line in (out / "utterances.jsonl").read_text(encoding="utf-8").splitlines()]
+    review = [json.loads(line) for line in (out / "review.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [r["taboo_probability"] for r in review] == sorted((r["taboo_probability"] for r in everything), reverse=True)[:3]
+    batch.score_paths([calls], out, tiny)
+    assert not (out / "review.jsonl").exists()
+
+
 def test_few_calls_make_no_bad_agent():
     agents = Agents()
     call = {"auto_fail": False, "needs_review": False, "score": 90.0}
@@ -168,4 +178,4 @@ def test_the_command_says_what_was_done_before(calls, tmp_path, tiny, tiny_run, 
     assert "12 agent utterances judged (2 of them before it was interrupted)" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["score", str(calls), "-o", str(out), "--workers", "0"])
-    assert "invalid number of processes value: '0'" in capsys.readouterr().err
+    assert "invalid number value: '0'" in capsys.readouterr().err

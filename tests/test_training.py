@@ -9,7 +9,7 @@ import torch
 
 from jinyu import Kind, Scorer
 from jinyu.engine import Engine
-from training import augment, calibrate, data, evaluate, export, train
+from training import augment, calibrate, compare, data, evaluate, export, train
 from training import network as net
 
 
@@ -110,13 +110,13 @@ def test_augmentation_keeps_what_was_said():
     torch.manual_seed(0)
     never = augment.Rates(0, 0, 0, 0, 0)
     plain = augment.Augment(never, {}, ["套餐下月生效"], {"blaming"})
-    assert plain("您好,请讲", "greeting.open") == "您好,请讲"
+    assert plain.batch(["您好,请讲"], ["greeting.open"])[0] == "您好,请讲"
     unmark = augment.Augment(replace(never, unmark=1.0), {}, [], set())
-    assert unmark("您好,请讲?", "greeting.open") == "您好请讲"
+    assert unmark.batch(["您好,请讲?"], ["greeting.open"])[0] == "您好请讲"
     joined = augment.Augment(replace(never, join=1.0), {}, ["套餐下月生效"], {"blaming"})
-    assert "套餐下月生效" in joined("你急什么", "blaming")
-    assert "你急什么" in joined("你急什么", "blaming")
-    assert joined("您好", "greeting.open") == "您好"
+    assert "套餐下月生效" in joined.batch(["你急什么"], ["blaming"])[0]
+    assert "你急什么" in joined.batch(["你急什么"], ["blaming"])[0]
+    assert joined.batch(["您好"], ["greeting.open"])[0] == "您好"
     heard = augment.homophones(["在再在再在再的得的得的得"])
     assert heard["在"] == ["再"]
     assert set(heard["的"]) == {"得"}
@@ -178,3 +178,36 @@ def test_export_needs_a_finished_run(tmp_path):
 
 def test_taboo_leaves_are_known_by_kind():
     assert data.load_taxonomy().indices(kind=Kind.TABOO) == list(range(34, 39))
+
+
+def test_comparisons_are_tabled_by_variant_and_never_mix_data(tmp_path):
+    results = tmp_path / "comparison.json"
+    entry = {"share": 0.25, "data": "new", "minutes": 8.0, "leaf_accuracy": 0.8, "taboo_ap": 0.7}
+    rows = [
+        {**entry, "name": "the recipe", "seed": 17, "category_f1": 0.5, "data": "old"},
+        {**entry, "name": "the recipe", "seed": 17, "category_f1": 0.9},
+        {**entry, "name": "the recipe", "seed": 18, "category_f1": 0.8},
+        {**entry, "name": "50 %", "seed": 17, "category_f1": 0.95, "share": 0.5},
+    ]
+    results.write_text(json.dumps(rows), encoding="utf-8")
+    text = compare.rendered(results)
+    assert "| the recipe | 2 | 0.8500 ± 0.0500 | 0.8000 ± 0.0000 | 0.7000 ± 0.0000 | 8 | new |" in text
+    assert "| 50 % | 1 | 0.9500 | 0.8000 | 0.7000 | 8 | new |" in text
+    assert "6 layers" not in text
+
+
+@pytest.mark.parametrize("loss", [{"rdrop": 1.0}, {"fgm": 0.5}, {"share": 0.5, "precision": "bf16"}])
+def test_every_loss_trains(tmp_path, tiny_recipe, tiny_data, loss):
+    out = tmp_path / "run"
+    train.fit(replace(tiny_recipe, epochs=1, **loss), out, tiny_data, threads=1)
+    log = json.loads((out / "log.json").read_text(encoding="utf-8"))
+    assert 0 <= log["history"][-2]["eval_taboo_ap"] <= 1
+
+
+def test_a_comparison_is_run_once(tmp_path, tiny_recipe, tiny_data, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    results = tmp_path / "comparison.json"
+    recipe = replace(tiny_recipe, epochs=1)
+    first = compare.run("the recipe", recipe, tiny_data, results)
+    monkeypatch.setattr(train, "fit", None)
+    assert compare.run("the recipe", recipe, tiny_data, results) == first

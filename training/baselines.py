@@ -162,13 +162,13 @@ class FrozenEncoder(Regression):
 def measure(scorer: Scorer, texts: list[str], real: list[str], folder: Path) -> dict[str, tuple[Judged, Judged]]:
     """Every baseline on the split and on the real speech: name -> (Judged, Judged).
 
-    A learned baseline gets its threshold as the model does, by the model's own promise on the same validation rows. What it said is
+    A learned baseline gets the threshold that flags as many of the same decent validation rows as the model's own does. What it said is
     kept under build/cache by a hash of all it read, so that the next model is measured in seconds.
     """
     taxonomy = scorer.taxonomy
     training = data.load("train", folder) + data.phrase_rows(folder)
     decent = [r.text for r in data.load("validation", folder) if taxonomy.kind_of(r.leaf.split(".")[0]) is not Kind.TABOO]
-    per_1000 = float(scorer.model.scoring.promise.get("false_alarms_per_1000", 2.0))
+    alarms = int(scorer.model.scoring.promise["false_alarms"])
     code = Path(__file__).read_text(encoding="utf-8")
     asked = hashlib.sha256(repr((code, data.digest(folder, ("train", "validation")), texts, real)).encode()).hexdigest()[:16]
     makers = {Keywords.name: lambda: Keywords(taxonomy)} | {
@@ -186,7 +186,7 @@ def measure(scorer: Scorer, texts: list[str], real: list[str], folder: Path) -> 
             path.parent.mkdir(parents=True, exist_ok=True)
             np.savez(path, **{k: np.array(v) for k, v in saved.items()})
         said = np.load(path)
-        threshold = 0.5 if name == Keywords.name else threshold_for(said["decent_taboo"], per_1000)[0]
+        threshold = 0.5 if name == Keywords.name else threshold_for(said["decent_taboo"], 1000 * (alarms + 0.5) / len(decent))[0]
         own, on_real = (
             Judged(said[f"{k}_categories"].tolist(), said[f"{k}_taboo"], said[f"{k}_taboo"] >= threshold) for k in ("own", "real")
         )

@@ -4,8 +4,9 @@
     python -m training.calibrate runs/default --false-alarms-per-1000 1
 
 Both are chosen on the validation split with the exported int8 graph, read as the scorer reads it (windows included). The temperature makes
-the probabilities as sure as they are right (lowest log loss). The threshold is the lowest at which at most the promised number of 1,000
-decent utterances is flagged.
+the probabilities as sure as they are right (lowest log loss). The threshold is the lowest that keeps a promise with a stated confidence
+(`jinyu/promise.py`), which is refused where the labels are too few; without a promise asked for, the lowest at which at most
+two of 1,000 decent validation utterances are flagged. The scores go into the model, so that `jinyu score --false-alarms-per-1000 1` can choose anew.
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jinyu import JinyuError, Kind, Scorer
+from jinyu import JinyuError, Kind, Scorer, promise
 from training import base, data, export
 
-PROMISE = 2.0
+PROMISE = 2.0  # false alarms per 1,000 labelled decent utterances, where nothing else is asked for
 
 
 def best_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -43,12 +45,14 @@ def threshold_for(decent: np.ndarray, per_1000: float) -> tuple[float, int]:
     ranked = np.sort(decent)[::-1]
     # just above the first score that may not be flagged
     limit = float(np.nextafter(ranked[allowed], 1.0)) if allowed < len(ranked) else 0.0
-    limit = min(max(limit, 0.05), 0.999)
     return limit, int((decent >= limit).sum())
 
 
-def calibrate(run: Path, folder: Path = data.DATA, per_1000: float = PROMISE, version: str = "0") -> dict[str, Any]:
-    """Choose temperature and threshold for `run`, write `calibration.json` and the model directory."""
+Asked = Callable[[promise.Evidence], promise.Promise]
+
+
+def calibrate(run: Path, folder: Path = data.DATA, asked: Asked | None = None, version: str = "0") -> dict[str, Any]:
+    """Choose temperature and threshold for `run`, write `calibration.json` and the model directory. Raises `PromiseError`."""
     (run / "calibration.json").unlink(missing_ok=True)
     out = export.export(run, run / "model", folder, version=version)
     rows = data.load("validation", folder)
@@ -62,21 +66,43 @@ def calibrate(run: Path, folder: Path = data.DATA, per_1000: float = PROMISE, ve
     scorer = Scorer.load(out)
     taboo = scorer.predict_proba(texts)[:, scorer.taxonomy.indices(kind=Kind.TABOO)].sum(1)
     is_taboo = np.array([scorer.taxonomy.kind_of(r.leaf.split(".")[0]) is Kind.TABOO for r in rows])
-    threshold, alarms = threshold_for(taboo[~is_taboo], per_1000)
-    settings["threshold"] = round(threshold, 4)
+    seen = promise.Evidence.of(taboo[~is_taboo].tolist(), taboo[is_taboo].tolist())
+    made = asked(seen) if asked else without_promise(seen)
+    settings["threshold"] = made.threshold
     settings["promise"] = {
-        "false_alarms_per_1000": per_1000,
-        "decent_utterances": int((~is_taboo).sum()),
-        "false_alarms": alarms,
-        "recall": round(float((taboo[is_taboo] >= threshold).mean()), 4),
+        "asked": made.asked,
+        "confidence": made.confidence,
+        "bound": round(made.bound, 4),
+        "decent_utterances": seen.decents,
+        "false_alarms": made.alarms,
+        "recall": round(made.recall, 4),
+        "decent_scores": seen.decent,
+        "taboo_scores": seen.taboo,
     }
     _save(run, settings)
     export.export(run, out, folder, version=version, graph=False)
     return settings
 
 
+def without_promise(seen: promise.Evidence) -> promise.Promise:
+    """The lowest threshold at which at most two of 1,000 labelled decent utterances are flagged; what that promises is in `bound`."""
+    threshold = seen.above(int(PROMISE * seen.decents / 1000))
+    alarms = seen.alarms(threshold)
+    bound = 1000 * promise.upper_bound(alarms, seen.decents, promise.CONFIDENCE)
+    recall = seen.caught(threshold) / max(len(seen.taboo), 1)
+    return promise.Promise(threshold, f"{PROMISE:g} false alarms per 1,000 labelled", promise.CONFIDENCE, bound, alarms, recall)
+
+
 def _save(run: Path, settings: dict[str, Any]) -> None:
     (run / "calibration.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+
+
+def _asked(args: argparse.Namespace) -> Asked | None:
+    if args.precision is not None:
+        return lambda seen: promise.for_precision(seen, args.precision, args.confidence, args.prevalence)
+    if args.false_alarms_per_1000 is not None:
+        return lambda seen: promise.for_false_alarms(seen, args.false_alarms_per_1000, args.confidence)
+    return None
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -85,19 +111,23 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("run", type=Path, help="a run directory of training.train")
     parser.add_argument("--data", type=Path, default=data.DATA, help="the data folder (default: data/ of the checkout)")
     parser.add_argument("--version", default="0", help="the model's version, for the manifest (default: %(default)s)")
+    parser.add_argument("--false-alarms-per-1000", type=float, metavar="X", help="promise for decent utterances")
+    parser.add_argument("--precision", type=float, metavar="P", help="promise for the alarms: the share that is true")
     parser.add_argument(
-        "--false-alarms-per-1000", type=float, default=PROMISE, help="promise for decent utterances (default: %(default)s)"
+        "--prevalence", type=float, default=promise.PREVALENCE, help="of taboo, for --precision (default: %(default)s)"
     )
+    parser.add_argument("--confidence", type=float, default=promise.CONFIDENCE, help="of the promise (default: %(default)s)")
     args = parser.parse_args(argv)
     try:
-        settings = calibrate(args.run, args.data, args.false_alarms_per_1000, args.version)
+        settings = calibrate(args.run, args.data, _asked(args), args.version)
     except (data.DataError, base.BaseModelError, JinyuError) as error:
         print(f"training.calibrate: {error}", file=sys.stderr)
         return 1
-    promise = settings["promise"]
+    made = settings["promise"]
     print(
-        f"{args.run / 'model'}: temperature {settings['temperature']}, threshold {settings['threshold']} "
-        f"({promise['false_alarms']} of {promise['decent_utterances']} decent utterances flagged, taboo recall {promise['recall']:.3f})"
+        f"{args.run / 'model'}: temperature {settings['temperature']}, threshold {settings['threshold']:.4f} for {made['asked']} "
+        f"(bound at {made['confidence']:.0%} confidence: {made['bound']:g}; {made['false_alarms']} of {made['decent_utterances']} decent "
+        f"validation utterances flagged, taboo recall {made['recall']:.3f})"
     )
     return 0
 

@@ -43,7 +43,7 @@ of your own. The test split was in view when the second training stage was chose
 
 Leaf accuracy ({leaves}): {leaf_accuracy:.4f}. Kind macro-F1 (3): {kind_macro_f1:.4f}. Expected calibration error: {ece:.4f}.
 The keyword list is made of the documents' taboo phrases, as rule engines do; TF-IDF with logistic regression, and logistic regression over the
-frozen base encoder (SetFit without its first step), are trained on the same rows and thresholded by the same promise.
+frozen base encoder (SetFit without its first step), are trained on the same rows; their threshold flags as many decent validation rows as the model's.
 
 ## By category
 {categories}
@@ -116,7 +116,7 @@ def render(path: Path, result: dict[str, Any]) -> str:
         ),
         temperature=model.scoring.temperature,
         thresholds=" / ".join(f"{t:.3f}" for t in thresholds),
-        promise=", ".join(f"{k.replace('_', ' ')} {v}" for k, v in model.scoring.promise.items()),
+        promise=", ".join(f"{k.replace('_', ' ')} {v}" for k, v in model.scoring.promise.items() if not k.endswith("_scores")),
         layers=first["layers"] or "all",
         base_model=first["base_model"],
         epochs=" and then ".join(f"{stage['epochs']:g}" for stage in stages),

@@ -36,9 +36,10 @@ class Network(torch.nn.Module):
         """The encoder's configuration."""
         return self.encoder.config
 
-    def forward(self, input_ids: Any, attention_mask: Any, labels: Any = None, **_: Any) -> dict[str, Any]:
-        """`labels` is for the Trainer, which computes the loss itself."""
-        states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+    def forward(self, input_ids: Any, attention_mask: Any, labels: Any = None, words: Any = None, **_: Any) -> dict[str, Any]:
+        """`labels` is for the Trainer, which computes the loss itself; `words` (batch, tokens, hidden) replaces the words' vectors."""
+        ids = None if words is not None else input_ids
+        states = self.encoder(input_ids=ids, inputs_embeds=words, attention_mask=attention_mask).last_hidden_state
         mask = attention_mask.unsqueeze(-1).to(states.dtype)  # (batch, tokens, 1)
         mean = (states * mask).sum(1) / mask.sum(1)
         pooled = torch.tanh(self.dense(functional.layer_norm(mean, (self.dense.in_features,))))

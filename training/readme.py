@@ -1,4 +1,5 @@
-"""Writes the figures of model/metrics.json into the READMEs and the counts of data/ into the data card; a test checks that it was done.
+"""Writes the figures of model/metrics.json into the READMEs, the counts of data/ into the data card and the comparison of recipes into
+training/README.md; a test checks that it was done.
 
 python -m training.readme           # after training.evaluate
 """
@@ -12,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from training import card, data
+from training import card, compare, data
 
 ROOT = data.DATA.parent
 
@@ -85,6 +86,8 @@ def rendered(root: Path = ROOT) -> dict[Path, str]:
     text = fill(text, "hash", f"sha256 of the test split: `{data.file_digest('test', root / 'data')}`")
     text = fill(text, "agreement", agreement(root / "data"))
     out[card_path] = fill(text, "hands", hands(root / "data"))
+    guide = root / "training" / "README.md"
+    out[guide] = fill(guide.read_text(encoding="utf-8"), "comparison", compare.rendered(root / compare.RESULTS))
     return out
 
 

@@ -33,7 +33,7 @@ class Recipe:
     base_model: str = str(BASE)
     layers: int = 0  # evenly spread layers of the base are kept; 0 keeps all
     epochs: float = 4
-    batch: int = 24
+    batch: int = 32
     encoder_lr: float = 1.5e-4
     head_lr: float = 1.5e-3
     layer_decay: float = 0.9  # each layer learns this much slower than the one above it
@@ -43,12 +43,14 @@ class Recipe:
     attention_dropout: float = 0.0  # of attention weights; drawing it costs a fifth of a step
     smoothing: float = 0.05
     category_loss: float = 0.5  # weight of the loss over the 14 categories, beside that over the leaves
+    rdrop: float = 0.0  # weight of the divergence between two readings of a batch under other dropout (R-Drop); doubles the time
+    fgm: float = 0.0  # length of an adversarial step on the words' vectors (fast gradient method); doubles the time
     freeze_words: bool = True  # word embeddings stay as they are: unseen words keep their place among the seen
     max_tokens: int = 96
     focus: str = ""  # hands whose rows are all read when going on from a network, as W25,W26; of the others `replay`
     replay: float = 1.0
     share: float = 1.0  # of the utterances, drawn by the seed: for learning curves
-    phrase_weight: int = 1  # how often an epoch reads each phrase of the documents
+    phrase_weight: int = 3  # how often an epoch reads each phrase of the documents
     precision: str = "auto"  # fp32, bf16 (autocast), or auto: bf16 where the processor multiplies it in hardware
     seed: int = 17
 
@@ -124,7 +126,12 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
         out = tokenizer(texts, truncation=True, max_length=recipe.max_tokens, padding=True, return_tensors="pt")
         return {**out, "labels": torch.tensor([r["labels"] for r in batch])}
 
-    def loss(outputs: Any, labels: Any, **_: Any) -> Any:
+    def divergence(one: Any, other: Any) -> Any:
+        p, q = functional.log_softmax(one.float(), -1), functional.log_softmax(other.float(), -1)
+        there = functional.kl_div(q, p, log_target=True, reduction="batchmean")
+        return (there + functional.kl_div(p, q, log_target=True, reduction="batchmean")) / 2
+
+    def loss(outputs: Any, labels: Any) -> Any:
         logits = outputs["logits"]
         leaf = functional.cross_entropy(logits, labels, label_smoothing=recipe.smoothing)
         # (batch, leaves) -> (batch, categories): log of the summed probabilities
@@ -148,6 +155,22 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
             return LengthWindows(self.train_dataset["length"], recipe.batch)
 
+        def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
+            labels, words = inputs["labels"], None
+            if model.training and recipe.fgm:
+                words = network.encoder.embeddings.word_embeddings(inputs["input_ids"])
+                words = words if words.requires_grad else words.requires_grad_()
+            outputs = model(**inputs, words=words)
+            total = loss(outputs, labels)
+            if model.training and recipe.rdrop:
+                again = model(**inputs)
+                total = (total + loss(again, labels)) / 2 + recipe.rdrop * divergence(outputs["logits"], again["logits"])
+            if words is not None:
+                (slope,) = torch.autograd.grad(total, words, retain_graph=True)
+                step = recipe.fgm * slope / slope.norm(dim=(1, 2), keepdim=True).clamp_min(1e-8)
+                total = total + loss(model(**inputs, words=(words + step).detach()), labels)
+            return (total, outputs) if return_outputs else total
+
     steps = -(-len(rows) // recipe.batch) * recipe.epochs
     optimiser = torch.optim.AdamW(parameter_groups(network, recipe), fused=True)
     schedule = get_linear_schedule_with_warmup(optimiser, int(recipe.warmup * steps), int(steps))
@@ -160,7 +183,7 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
     )  # fmt: skip
     return Windowed(
         model=network, args=arguments, data_collator=collate, train_dataset=table(rows), eval_dataset=table(validation),
-        processing_class=tokenizer, compute_loss_func=loss, compute_metrics=metrics, optimizers=(optimiser, schedule),
+        processing_class=tokenizer, compute_metrics=metrics, optimizers=(optimiser, schedule),
     )  # fmt: skip
 
 

@@ -16,12 +16,14 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cache, partial
+from heapq import nlargest
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 from jinyu import recordings, speakers, tables
 from jinyu.agents import Agents
+from jinyu.artifact import Artifact
 from jinyu.journal import Journal
 from jinyu.redact import redact as masked
 from jinyu.report.tables import turn_rows
@@ -29,7 +31,7 @@ from jinyu.scorecard import Scorecard
 from jinyu.scorer import Scorer
 from jinyu.types import SCHEMA, InputError, Judgement, Recording, Role, Turn
 
-WRITTEN = ("utterances", "calls", "agents", "turns", "errors", "journal")
+WRITTEN = ("utterances", "calls", "agents", "turns", "review", "errors", "journal")
 SHOWN = 10  # alarms and errors that the summary quotes
 Line = dict[str, Any]
 Source = tuple[str, Callable[[], Iterable[Recording]]]  # (name, what reads its recordings; may raise InputError)
@@ -42,6 +44,7 @@ class Settings:
     agent_channel: str | None = None
     agent_speaker: str | None = None
     redact: bool = False
+    review_budget: int = 0  # a table `review` of so many utterances, those most likely taboo, flagged or not
     keep_turns: bool = False  # a table `turns` of all that is said, the customers' words too; the report shows it
 
 
@@ -199,6 +202,7 @@ def score_sources(
     head = {
         "schema": SCHEMA,
         "model": scorer.model.info.sha256,
+        "thresholds": scorer.thresholds,
         "scorecard": hashlib.sha256(Path(card.origin).read_bytes()).hexdigest(),
         "settings": asdict(settings),
         **(identity or {}),
@@ -211,7 +215,7 @@ def score_sources(
             journal.write(line)
             judged += len(line.get("utterances", ()))
             pace.step(line)
-        summary = _write_tables(journal, out, table_format, settings.keep_turns)
+        summary = _write_tables(journal, out, table_format, settings)
         finished = True
     finally:
         journal.close(finished)
@@ -263,7 +267,7 @@ def _judging(
     if workers == 1:
         yield lambda recording, name: journal_line(recording, name, scorer, card, settings)
         return
-    start = (scorer.model.path, Path(card.origin), settings)
+    start = (scorer.model.path, scorer.thresholds, Path(card.origin), settings)
     with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, start) as pool:
         try:
             yield lambda recording, name: pool.submit(_in_worker, recording, name)
@@ -275,9 +279,9 @@ def _judging(
 _worker: tuple[Scorer, Scorecard, Settings]
 
 
-def _start_worker(model: Path, card: Path, settings: Settings) -> None:
+def _start_worker(model: Path, thresholds: dict[str, float], card: Path, settings: Settings) -> None:
     global _worker
-    _worker = (Scorer.load(model, threads=1), Scorecard.load(card), settings)
+    _worker = (Scorer(Artifact.open(model), 1, thresholds), Scorecard.load(card), settings)
 
 
 def _in_worker(recording: Recording, name: str) -> Line:
@@ -305,7 +309,7 @@ def journal_line(recording: Recording, name: str, scorer: Scorer, card: Scorecar
     return {"call": call, "utterances": rows, "turns": turns}
 
 
-def _write_tables(journal: Journal, out: Path, table_format: str, keep_turns: bool) -> Summary:
+def _write_tables(journal: Journal, out: Path, table_format: str, settings: Settings) -> Summary:
     summary, agents = Summary(), Agents()
     for line in journal.lines():
         if "call" not in line:
@@ -321,16 +325,24 @@ def _write_tables(journal: Journal, out: Path, table_format: str, keep_turns: bo
     for error in journal.errors():
         summary.unread += 1
         summary.errors += [error][: SHOWN - len(summary.errors)]
-    for name in ["utterances", "calls", *(["turns"] if keep_turns else [])]:
-        tables.write(out / f"{name}.{table_format}", table_format, partial(journal.rows, name))
-    tables.write(out / f"agents.{table_format}", table_format, agents.rows)
-    if not keep_turns:  # those of an earlier run, which the report would join to the tables of this one
-        (out / f"turns.{table_format}").unlink(missing_ok=True)
+    made: dict[str, Callable[[], Iterable[Line]]] = {name: partial(journal.rows, name) for name in ("utterances", "calls", "turns")}
+    made |= {"agents": agents.rows, "review": partial(_most_likely_taboo, journal, settings.review_budget)}
+    wanted = {"turns": settings.keep_turns, "review": settings.review_budget > 0}
+    for name, rows_of in made.items():
+        path = out / f"{name}.{table_format}"
+        if wanted.get(name, True):
+            tables.write(path, table_format, rows_of)
+        else:  # that of an earlier run, which would be read as one of this
+            path.unlink(missing_ok=True)
     if summary.errors:
         tables.write(out / "errors.jsonl", "jsonl", journal.errors)
     else:
         (out / "errors.jsonl").unlink(missing_ok=True)
     return summary
+
+
+def _most_likely_taboo(journal: Journal, budget: int) -> list[Line]:
+    return nlargest(budget, journal.rows("utterances"), key=lambda row: row["taboo_probability"])
 
 
 class Pace:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinyu import __version__, cli_scorecard
+from jinyu.promise import CONFIDENCE, PREVALENCE, PromiseError
 from jinyu.report import command as report_command
 from jinyu.types import InputError, ModelError, ScorecardError
 
@@ -34,6 +35,9 @@ def main(argv: list[str] | None = None) -> int:
     except InputError as error:
         print(f"jinyu: {error}", file=sys.stderr)
         return 3
+    except PromiseError as error:
+        print(f"jinyu: {error}", file=sys.stderr)
+        return 2
     except ScorecardError as error:  # lines of FILE:line:column, which editors follow
         print(error, file=sys.stderr)
         return 2
@@ -95,6 +99,13 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument(
         "--restart", action="store_true", help="begin anew where OUT holds an unfinished run of other files or settings"
     )
+    score.add_argument(
+        "--review-budget",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="write OUT/review too: the N utterances most likely taboo, flagged or not",
+    )
     score.add_argument("--fail-on-taboo", action="store_true", help="exit 1 if an utterance is flagged, for use in pipelines")
     score.add_argument(
         "--report", action="store_true", help="write OUT/report.html too, and OUT/turns.jsonl, what the customers say"
@@ -128,18 +139,42 @@ def _count(text: str) -> int:
     return number
 
 
-_count.__name__ = "number of processes"  # argparse names it in its message
+_count.__name__ = "number"  # argparse names it in its message
 
 
 def _model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", help="a model or run directory, or a hub name (default: the shipped model)")
     parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
+    promise = parser.add_argument_group("what an alarm promises", "by default the model's own threshold; see jinyu info")
+    promise.add_argument("--false-alarms-per-1000", type=float, metavar="X", help="flag at most X of 1,000 decent utterances")
+    promise.add_argument("--precision", type=float, metavar="P", help="let at least a share P of the alarms be true")
+    promise.add_argument(
+        "--prevalence",
+        type=float,
+        default=PREVALENCE,
+        metavar="P",
+        help="the share of taboo in your speech, for --precision (default: %(default)s)",
+    )
+    promise.add_argument(
+        "--confidence",
+        type=float,
+        default=CONFIDENCE,
+        metavar="P",
+        help="that the promise holds for speech like the labelled (default: %(default)s)",
+    )
 
 
 def _load(args: argparse.Namespace) -> Scorer:
     from jinyu.scorer import Scorer
 
-    return Scorer.load(args.model, threads=args.threads)
+    return Scorer.load(
+        args.model,
+        threads=args.threads,
+        false_alarms_per_1000=args.false_alarms_per_1000,
+        precision=args.precision,
+        prevalence=args.prevalence,
+        confidence=args.confidence,
+    )
 
 
 def _score(args: argparse.Namespace) -> int:
@@ -150,7 +185,7 @@ def _score(args: argparse.Namespace) -> int:
     if args.report and (args.out is None or args.format != "jsonl"):
         print("jinyu score: --report is made in the output folder from JSONL tables: -o OUT --format jsonl", file=sys.stderr)
         return 2
-    settings = batch.Settings(args.agent_channel, args.agent_speaker, args.redact, keep_turns=args.report)
+    settings = batch.Settings(args.agent_channel, args.agent_speaker, args.redact, args.review_budget, keep_turns=args.report)
     if args.calls == ["-"]:
         text = sys.stdin.buffer.read().decode("utf-8", errors="surrogateescape")
         recording = recordings.read_lines(text)
@@ -217,7 +252,8 @@ def _print_summary(summary: Summary, args: argparse.Namespace) -> None:
         print(f"  and {more} more")
     if summary.needs_review:
         print(f"{summary.needs_review} calls need review: not all turns were judged; review_reason in the calls table says why")
-    print("written: " + ", ".join(f"{args.out}/{name}.{args.format}" for name in ("utterances", "calls", "agents")))
+    names = ["utterances", "calls", "agents", *(["review"] if args.review_budget else [])]
+    print("written: " + ", ".join(f"{args.out}/{name}.{args.format}" for name in names))
     for error in summary.errors:
         print(f"jinyu: not read: {error['error']}", file=sys.stderr)
     if summary.unread:
@@ -231,7 +267,7 @@ def _explain(args: argparse.Namespace) -> int:
         print(json.dumps(judgement.to_dict(), ensure_ascii=False, indent=1))
         return 0
     probabilities = scorer.predict_proba([args.text])[0]
-    thresholds = scorer.model.scoring.thresholds
+    thresholds = scorer.thresholds
     verdict = "flagged 报警" if judgement.flagged else "not flagged 不报警"
     print(f"{judgement.text}\n")
     print(f"  {judgement.label_zh}  {judgement.leaf}  ({judgement.kind})")
@@ -282,7 +318,7 @@ def _info(args: argparse.Namespace) -> int:
         "path": str(path),
         "leaves": len(model.taxonomy.codes),
         "thresholds": dict(model.scoring.thresholds),
-        "promise": dict(model.scoring.promise),
+        "promise": {k: v for k, v in model.scoring.promise.items() if not k.endswith("_scores")},
         "licence": model.manifest.get("licence"),
         "metrics": json.loads(metrics_file.read_text(encoding="utf-8"))["summary"] if metrics_file.exists() else None,
     }

@@ -9,13 +9,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jinyu import artifact, decision, text
+from jinyu import artifact, decision, promise, text
 from jinyu.engine import Engine
 from jinyu.evidence import PhraseIndex, find_clause
 from jinyu.types import Evidence, InputError, Judgement, Kind, Reason
@@ -29,20 +29,42 @@ CHUNK = 4096  # windows held in memory at once
 class Scorer:
     """Judges agent utterances with one model. Thread-safe."""
 
-    def __init__(self, model: artifact.Artifact, threads: int | None = None) -> None:
+    def __init__(self, model: artifact.Artifact, threads: int | None = None, thresholds: Mapping[str, float] | None = None) -> None:
         self.model = model
+        self.thresholds = dict(thresholds or model.scoring.thresholds)
         self.taxonomy = model.taxonomy
         self._engine = Engine(model.path, model.scoring.max_tokens, model.scoring.temperature, threads)
         self._index = PhraseIndex(model.phrases, model.path)
         self._taboo = self.taxonomy.indices(kind=Kind.TABOO)
 
     @classmethod
-    def load(cls, model: str | Path | None = None, *, threads: int | None = None) -> Scorer:
+    def load(
+        cls,
+        model: str | Path | None = None,
+        *,
+        threads: int | None = None,
+        false_alarms_per_1000: float | None = None,
+        precision: float | None = None,
+        prevalence: float = promise.PREVALENCE,
+        confidence: float = promise.CONFIDENCE,
+    ) -> Scorer:
         """The shipped model (None), a model or run directory, or a hub name `owner/model`.
 
-        `threads`: CPU threads of one call, by default all cores. Raises `ModelError`.
+        `threads`: CPU threads of one call, by default all cores. The thresholds are the model's own, or those that promise
+        `false_alarms_per_1000` decent utterances, or `precision` of the alarms where a share `prevalence` of the speech is taboo, with
+        `confidence`; see `promise.py`. Raises `ModelError`, and `PromiseError` where the model's labels are too few for the promise.
         """
-        return cls(artifact.Artifact.open(artifact.find(model)), threads)
+        opened = artifact.Artifact.open(artifact.find(model))
+        if false_alarms_per_1000 is None and precision is None:
+            return cls(opened, threads)
+        seen = promise.Evidence.read(opened.scoring.promise)
+        if precision is not None and false_alarms_per_1000 is not None:
+            raise promise.PromiseError("promise false alarms per 1,000 or a precision, not both")
+        if precision is not None:
+            made = promise.for_precision(seen, precision, confidence, prevalence)
+        else:
+            made = promise.for_false_alarms(seen, false_alarms_per_1000 or 0.0, confidence)
+        return cls(opened, threads, dict.fromkeys(opened.scoring.thresholds, made.threshold))
 
     @property
     def leaves(self) -> list[str]:
@@ -101,7 +123,7 @@ class Scorer:
             leaf = next(leaf for leaf in reversed(self.taxonomy.leaves) if leaf.kind is Kind.NEUTRAL)
             answer = decision.Decision(leaf, 0.0, 0.0, False, Reason.NO_WORDS)
         else:
-            answer = decision.decide(probabilities.tolist(), self.taxonomy, self.model.scoring.thresholds)
+            answer = decision.decide(probabilities.tolist(), self.taxonomy, self.thresholds)
         leaf = answer.leaf
         evidence: Evidence | None = None
         found = None
