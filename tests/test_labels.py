@@ -71,7 +71,14 @@ def as_datasets(tmp_path):
 def as_reviews(tmp_path):
     """As src/jinyu/report/reviews.js writes them."""
     model = {"name": "jinyu", "version": "1", "sha256": "0"}
-    one = {"call_id": "c", "turn_id": "1", "text": SAID[0][0], "category": "deflecting", "decision": "confirm", "label": "deflecting"}
+    one = {
+        "call_id": "c",
+        "turn_id": "1",
+        "text": SAID[0][0],
+        "category": "deflecting",
+        "decision": "confirm",
+        "label": "deflecting",
+    }
     two = {"call_id": "c", "turn_id": "2", "text": SAID[1][0], "category": "arrogant", "decision": "relabel", "label": SAID[1][1]}
     return write_jsonl(tmp_path / "reviews.jsonl", [one | {"model": model}, two | {"model": model}])
 
@@ -173,23 +180,32 @@ def test_a_hub_data_set_is_streamed_by_name(monkeypatch, tmp_path):
         return datasets.IterableDatasetDict({"train": table().to_iterable_dataset()})
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    assert [(x.where, x.leaf) for x in check("ours/labels").labels] == [("ours/labels:train:1", "deflecting"), ("ours/labels:train:2", "neutral.business")]
+    assert [(x.where, x.leaf) for x in check("ours/labels").labels] == [
+        ("ours/labels:train:1", "deflecting"),
+        ("ours/labels:train:2", "neutral.business"),
+    ]
     assert asked == [("ours/labels", {"streaming": True})]
 
     def fails(name, **_):
         raise ConnectionError("no route\nto host")
 
     monkeypatch.setattr(datasets, "load_dataset", fails)
-    assert "cannot be read (no route); no such file here either; name a file, or set up access" in str(check("ours/labels").problems[0])
+    assert "cannot be read (no route); no such file here either; name a file, or set up access" in str(
+        check("ours/labels").problems[0]
+    )
 
 
 def test_names_of_leaves_may_be_those_for_people(tmp_path):
-    path = write_jsonl(tmp_path / "a.jsonl", [{"text": "您请稍等一下哈", "label": "请客户等候"}, {"text": "祝您生活愉快", "label": "Farewell"}])
+    path = write_jsonl(
+        tmp_path / "a.jsonl", [{"text": "您请稍等一下哈", "label": "请客户等候"}, {"text": "祝您生活愉快", "label": "Farewell"}]
+    )
     assert [x.leaf for x in check(path).labels] == ["inquiry.hold", "closing.farewell"]
 
 
 def test_a_rejected_alarm_says_what_it_is_not(tmp_path):
-    path = write_jsonl(tmp_path / "r.jsonl", [{"text": "您先挂断吧，我打给您", "category": "commanding", "decision": "reject", "label": None}])
+    path = write_jsonl(
+        tmp_path / "r.jsonl", [{"text": "您先挂断吧，我打给您", "category": "commanding", "decision": "reject", "label": None}]
+    )
     found = check(path)
     assert not found.labels
     assert [(x.rejected, x.leaf) for x in found.rejected] == [("commanding", "")]
@@ -244,10 +260,19 @@ def test_heads_and_broken_files_are_named(tmp_path):
 
 
 def test_readings_that_disagree_are_left_out_and_both_named(tmp_path):
-    one = write_jsonl(tmp_path / "a.jsonl", [{"text": "您怎么才说", "label": "blaming", "reviewer": "li"}, {"text": "好的", "label": "neutral.backchannel"}])
-    two = write_jsonl(tmp_path / "b.jsonl", [{"text": "您怎麼才說", "label": "arrogant"}, {"text": "好的", "label": "neutral.backchannel"}])
+    one = write_jsonl(
+        tmp_path / "a.jsonl",
+        [{"text": "您怎么才说", "label": "blaming", "reviewer": "li"}, {"text": "好的", "label": "neutral.backchannel"}],
+    )
+    two = write_jsonl(
+        tmp_path / "b.jsonl", [{"text": "您怎麼才說", "label": "arrogant"}, {"text": "好的", "label": "neutral.backchannel"}]
+    )
     found = check(one, two)
-    assert [(p.kind, p.where) for p in found.problems] == [("conflict", f"{one}:1"), ("conflict", f"{two}:1"), ("duplicate", f"{two}:2")]
+    assert [(p.kind, p.where) for p in found.problems] == [
+        ("conflict", f"{one}:1"),
+        ("conflict", f"{two}:1"),
+        ("duplicate", f"{two}:2"),
+    ]
     assert f"{one}:1 (li) blaming; {two}:1 arrogant; settle it" in found.problems[0].what
     assert [x.text for x in found.labels] == ["好的"]
     assert not found.stops
@@ -264,7 +289,10 @@ def test_a_rejection_and_a_label_of_the_same_leaf_disagree(tmp_path):
 def test_copies_of_what_measures_the_model_are_left_out(tmp_path):
     measured = {"test": data.load("test")[:50]}
     row = measured["test"][7]
-    path = write_jsonl(tmp_path / "a.jsonl", [{"text": row.text + "！", "label": "greeting.open"}, {"text": "这是一句谁也没写过的话哈", "label": "neutral.business"}])
+    path = write_jsonl(
+        tmp_path / "a.jsonl",
+        [{"text": row.text + "！", "label": "greeting.open"}, {"text": "这是一句谁也没写过的话哈", "label": "neutral.business"}],
+    )
     found = check(path, measured=measured)
     assert [x.where for x in found.labels] == [f"{path}:2"]
     (problem,) = found.problems
