@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from jinyu import Scorer
 from jinyu.decision import Decision, decide
 
 
 def decisions(scorer: Scorer, texts: Sequence[str]) -> list[Decision]:
     """One decision a text, as `score_many` would make it."""
+    return of(scorer, scorer.predict_proba(texts))
+
+
+def of(scorer: Scorer, probabilities: NDArray[np.float32]) -> list[Decision]:
+    """One decision a row of what `predict_proba` gave."""
     thresholds = scorer.model.scoring.thresholds
-    return [decide(p, scorer.taxonomy, thresholds) for p in scorer.predict_proba(texts).tolist()]
+    return [decide(row, scorer.taxonomy, thresholds) for row in probabilities.tolist()]

@@ -24,7 +24,7 @@ from jinyu import Kind, Scorer, text
 from jinyu.engine import Engine
 from jinyu.taxonomy import Taxonomy
 from training import behaviour, data, export
-from training.decisions import decisions
+from training.decisions import decisions, of
 from training.scheme import Scheme
 
 DRAWS = 2000
@@ -66,10 +66,10 @@ def answers(scorer: Scorer, texts: Sequence[str], scheme: Scheme) -> Answers:
         return scheme.leaf(code) or code
 
     names = np.array([name(code) for code in scorer.leaves], dtype=object)
-    best = scorer.predict_proba(texts).argmax(1)
-    decided = decisions(scorer, texts)
+    p = scorer.predict_proba(texts)
+    decided = of(scorer, p)
     category = np.array([name(d.leaf.code).split(".")[0] for d in decided], dtype=object)
-    return Answers(names[best], category, np.array([d.flagged for d in decided], dtype=bool))
+    return Answers(names[p.argmax(1)], category, np.array([d.flagged for d in decided], dtype=bool))
 
 
 def compare(truth: Truth, old: Answers, new: Answers, seed: int = 17, draws: int = DRAWS) -> dict[str, Any]:
@@ -80,6 +80,7 @@ def compare(truth: Truth, old: Answers, new: Answers, seed: int = 17, draws: int
     n = len(truth.leaf)
     if not n:
         return {"rows": 0, "figures": {}, "categories": {}}
+    draws = min(draws, max(200, 40_000_000 // n))  # of many rows fewer draws: memory
     random = np.random.default_rng(seed)
     # (1 + draws, rows): how often each draw takes each row; the first takes each once
     weights = np.vstack([np.ones(n), random.multinomial(n, np.full(n, 1 / n), size=draws)])

@@ -101,10 +101,9 @@ def hold_out(labels: list[Label], mix: Mix) -> tuple[list[Label], list[Label]]:
         ranked = sorted(leaf_groups, key=lambda g: min(_hash(labels[i].model_text, mix.seed) for i in g))
         wanted = round(mix.held * sum(map(len, leaf_groups)))
         for group in ranked:
-            if wanted < len(group):
-                break
-            held.update(group)
-            wanted -= len(group)
+            if len(group) <= wanted:
+                held.update(group)
+                wanted -= len(group)
     return [x for i, x in enumerate(labels) if i not in held], [x for i, x in enumerate(labels) if i in held]
 
 
