@@ -94,7 +94,7 @@ def test_spread_keeps_first_and_last():
 def test_a_base_that_is_no_bert_is_refused(tmp_path):
     (tmp_path / "config.json").write_text('{"model_type": "gpt2"}', encoding="utf-8")
     with pytest.raises(train.base.BaseModelError, match="is a gpt2 model"):
-        net.from_base(str(tmp_path), 0, 41, 0.1)
+        net.from_base(str(tmp_path), 0, ["blaming"], 0.1)
 
 
 def test_windows_of_lengths_hold_every_row_once():

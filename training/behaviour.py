@@ -20,6 +20,7 @@ from random import Random
 from jinyu import JinyuError, Kind, Scorer, artifact
 from training import data
 from training.augment import FILLERS, MARKS, homophones
+from training.decisions import decisions
 
 Change = Callable[[str, Random], str]
 RATE = 0.15  # share of the characters that a homophone error or a stutter meets
@@ -33,6 +34,7 @@ class Capability:
     rows: int
     passed: int
     failures: list[str]
+    outcomes: list[bool]  # by row, so that two models can be compared row by row
 
     @property
     def rate(self) -> float:
@@ -43,15 +45,17 @@ class Capability:
 def pairs(scorer: Scorer, folder: Path = data.DATA) -> list[Capability]:
     """The authored capabilities."""
     out = []
+    taxonomy = data.load_taxonomy(folder)
     for path in sorted((folder / "behaviour").glob("*.jsonl")):
         records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        judged = scorer.score_many([r["text"] for r in records])
-        failures = []
+        judged = decisions(scorer, [r["text"] for r in records])
+        failures, outcomes = [], []
         for record, j in zip(records, judged, strict=True):
-            taboo = scorer.taxonomy.kind_of(record["leaf"].split(".")[0]) is Kind.TABOO
-            if (j.kind is Kind.TABOO) != taboo:
-                failures.append(f"{record['leaf']} -> {j.leaf} {j.taboo_probability:.2f}: {record['text']}")
-        out.append(Capability(path.stem, len(records), len(records) - len(failures), failures))
+            taboo = taxonomy.kind_of(record["leaf"].split(".")[0]) is Kind.TABOO
+            outcomes.append((j.leaf.kind is Kind.TABOO) == taboo)
+            if not outcomes[-1]:
+                failures.append(f"{record['leaf']} -> {j.leaf.code} {j.taboo_probability:.2f}: {record['text']}")
+        out.append(Capability(path.stem, len(records), sum(outcomes), failures, outcomes))
     return out
 
 
@@ -92,16 +96,15 @@ def changes(texts: list[str]) -> dict[str, Change]:
 def invariance(scorer: Scorer, rows: list[data.Row], seed: int = 0) -> list[Capability]:
     """Each change on each row that it alters."""
     texts = [r.text for r in rows]
-    before = [j.kind is Kind.TABOO for j in scorer.score_many(texts)]
+    before = [j.leaf.kind is Kind.TABOO for j in decisions(scorer, texts)]
     out = []
     for name, change in changes([r.model_text for r in rows]).items():
         random = Random(seed)
         altered = [(i, new) for i, text in enumerate(texts) if (new := change(text, random)) != text]
-        judged = scorer.score_many([new for _, new in altered])
-        failures = [
-            f"{texts[i]} -> {new}" for (i, new), j in zip(altered, judged, strict=True) if (j.kind is Kind.TABOO) != before[i]
-        ]
-        out.append(Capability(name, len(altered), len(altered) - len(failures), failures))
+        judged = decisions(scorer, [new for _, new in altered])
+        outcomes = [(j.leaf.kind is Kind.TABOO) == before[i] for (i, _), j in zip(altered, judged, strict=True)]
+        failures = [f"{texts[i]} -> {new}" for (i, new), held in zip(altered, outcomes, strict=True) if not held]
+        out.append(Capability(name, len(altered), sum(outcomes), failures, outcomes))
     return out
 
 

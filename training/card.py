@@ -138,7 +138,7 @@ def table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
 
 def draw_confusion(detail: dict[str, Any], path: Path) -> None:
     """Truth by answer, each row summing to 1."""
-    plt = _pyplot()
+    plt = pyplot()
     import numpy as np
 
     names = list(detail["categories"])
@@ -159,7 +159,7 @@ def draw_confusion(detail: dict[str, Any], path: Path) -> None:
 
 def draw_reliability(detail: dict[str, Any], path: Path) -> None:
     """Accuracy against confidence; a dot's area is its share of the utterances."""
-    plt = _pyplot()
+    plt = pyplot()
     bins = detail["reliability"]
     figure, axes = plt.subplots(figsize=(5, 5))
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
@@ -172,7 +172,8 @@ def draw_reliability(detail: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
-def _pyplot() -> Any:
+def pyplot() -> Any:
+    """matplotlib, drawing to files only."""
     import matplotlib
 
     matplotlib.use("Agg")

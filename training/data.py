@@ -61,6 +61,13 @@ def load_taxonomy(data: Path = DATA) -> Taxonomy:
     return Taxonomy.parse(yaml.safe_load(path.read_text(encoding="utf-8")), str(path))
 
 
+def load_mapping(data: Path = DATA) -> dict[str, str | None]:
+    """Leaf of before -> leaf, or None where it was dropped; a retraining run writes it, the shipped data have none."""
+    path = data / "mapping.json"
+    mapping: dict[str, str | None] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return mapping
+
+
 def load(split: str, data: Path = DATA) -> list[Row]:
     """The rows of one split, checked for schema and labels. Raises `DataError` at the first bad row."""
     path = data / "utterances" / f"{split}.jsonl"
@@ -74,7 +81,7 @@ def load_phrases(data: Path = DATA) -> list[dict[str, Any]]:
     phrases = []
     for where, record in _records(data / "phrases.jsonl"):
         if record.get("leaf") not in known:
-            raise DataError(f"{where}: unknown leaf {record.get('leaf')!r}; data/taxonomy.yaml has the 41 codes")
+            raise DataError(f"{where}: unknown leaf {record.get('leaf')!r}; {data / 'taxonomy.yaml'} has the {len(known)} codes")
         phrases.append(record)
     return phrases
 

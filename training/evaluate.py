@@ -116,7 +116,7 @@ def detail(rows: list[data.Row], scorer: Scorer) -> dict[str, Any]:
     leaf_truth = np.array([taxonomy.codes.index(r.leaf) for r in rows])
     return {
         "leaf_accuracy": float((p.argmax(1) == leaf_truth).mean()),
-        "kind_macro_f1": float(f1_score([kinds[t] for t in truth], [kinds[a] for a in answer], average="macro")),
+        "kind_macro_f1": float(f1_score([kinds[t] for t in truth], [kinds[a] for a in answer], average="macro", zero_division=0)),
         "ece": ece,
         "categories": {
             c: {"precision": float(precision[i]), "recall": float(recall[i]), "f1": float(f1[i]), "rows": int(support[i])}

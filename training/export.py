@@ -56,8 +56,9 @@ def export(run: Path, out: Path, folder: Path = data.DATA, *, version: str = "0"
     _write_json(out / artifact.TAXONOMY, yaml.safe_load((folder / "taxonomy.yaml").read_text(encoding="utf-8")))
     phrases = data.load_phrases(folder)
     _write_json(out / artifact.PHRASES, phrases)
-    engine = Engine(out, recipe["max_tokens"], 1.0)
-    _, vectors = engine.run([text.normalise(p["text"]) for p in phrases])
+    vectors = np.zeros((0, 1))  # a taxonomy may leave no documented phrase
+    if phrases:
+        vectors = Engine(out, recipe["max_tokens"], 1.0).run([text.normalise(p["text"]) for p in phrases])[1]
     np.save(out / artifact.EMBEDDINGS, vectors.astype(np.float16))
     log = json.loads((run / "log.json").read_text(encoding="utf-8"))
     write_manifest(out, recipe, version, {k: log[k] for k in ("minutes", "threads", "resumed")})

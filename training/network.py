@@ -8,6 +8,7 @@ first token: attention that looks at all tokens alike, an output many times the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,18 @@ class Network(torch.nn.Module):
         return {"logits": self.classifier(self.dropout(pooled)), "embedding": functional.normalize(mean, dim=-1)}
 
 
-def from_base(source: str, layers: int, leaves: int, dropout: float, attention_dropout: float = 0.0) -> Network:
-    """A fresh head on a pretrained BERT (directory or hub name), cut to `layers` evenly spread layers (0: all).
+def from_base(
+    source: str,
+    layers: int,
+    codes: list[str],
+    dropout: float,
+    attention_dropout: float = 0.0,
+    mapping: Mapping[str, str | None] | None = None,
+) -> Network:
+    """A head over `codes` on a pretrained BERT (directory or hub name), cut to `layers` evenly spread layers (0: all).
 
-    A network of ours keeps its head if it has as many leaves: training goes on from it.
+    A network of ours goes on: a leaf that it knows, under this name or the one that `mapping` (old: new) gives, keeps its row of the
+    head; other leaves begin afresh.
     """
     try:
         config = AutoConfig.from_pretrained(source)
@@ -60,8 +69,9 @@ def from_base(source: str, layers: int, leaves: int, dropout: float, attention_d
         # on a CPU, in bf16, the plain form of attention takes half the time of torch's fused one
         attention = "sdpa" if torch.cuda.is_available() else "eager"
         encoder = AutoModel.from_pretrained(
-            source, add_pooling_layer=False, attn_implementation=attention, attention_probs_dropout_prob=attention_dropout
-        )
+            source, add_pooling_layer=False, attn_implementation=attention, attention_probs_dropout_prob=attention_dropout,
+            dtype=torch.float32,  # a shipped model is kept in fp16
+        )  # fmt: skip
     except (OSError, ValueError) as error:
         raise BaseModelError(f"{source} is neither a model directory nor a hub name within reach: {error}") from error
     ours = getattr(config, "mean_pooling_layer", False)
@@ -75,12 +85,29 @@ def from_base(source: str, layers: int, leaves: int, dropout: float, attention_d
     for name, module in encoder.named_modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = attention_dropout if name.endswith("attention.self.dropout") else dropout
-    network = Network(encoder, leaves, dropout)
-    if ours and config.num_labels == leaves:  # going on from a network of ours: its head stays
-        head = load(Path(source))
-        network.dense.load_state_dict(head.dense.state_dict())
-        network.classifier.load_state_dict(head.classifier.state_dict())
+    network = Network(encoder, len(codes), dropout)
+    if ours:
+        _keep_head(network, load(Path(source)), codes, [config.id2label[i] for i in range(config.num_labels)], mapping or {})
     return network
+
+
+def _keep_head(network: Network, before: Network, codes: list[str], known: list[str], mapping: Mapping[str, str | None]) -> None:
+    network.dense.load_state_dict(before.dense.state_dict())
+    came_from = {new: old for old, new in reversed(mapping.items()) if new and old in known} | {code: code for code in known}
+    with torch.no_grad():
+        for row, code in enumerate(codes):
+            if code in came_from:
+                old = known.index(came_from[code])
+                network.classifier.weight[row] = before.classifier.weight[old]
+                network.classifier.bias[row] = before.classifier.bias[old]
+
+
+def train_only_top(network: Network, layers: int) -> None:
+    """Leave embeddings and all but the highest `layers` layers as they are: no gradients, no backward pass through them."""
+    total = len(network.encoder.encoder.layer)
+    frozen = [network.encoder.embeddings, *network.encoder.encoder.layer[: max(0, total - layers)]]
+    for module in frozen:
+        module.requires_grad_(False)
 
 
 def spread(total: int, wanted: int) -> list[int]:
@@ -97,6 +124,7 @@ def to_stock(network: Network, codes: list[str]) -> BertForSequenceClassificatio
     """The same function as `network`, up to rounding, in the stock class."""
     config = type(network.config).from_dict(network.config.to_dict())
     config.num_hidden_layers += 1
+    config.dtype = torch.float32
     config.mean_pooling_layer = True
     config.num_labels = len(codes)
     config.id2label, config.label2id = dict(enumerate(codes)), {c: i for i, c in enumerate(codes)}
@@ -121,7 +149,7 @@ def to_stock(network: Network, codes: list[str]) -> BertForSequenceClassificatio
 
 def load(path: Path) -> Network:
     """A network saved by `save`."""
-    stock = BertForSequenceClassification.from_pretrained(path)
+    stock = BertForSequenceClassification.from_pretrained(path, dtype=torch.float32)
     encoder, leaves = stock.bert, stock.config.num_labels
     network = Network(encoder, leaves)
     network.dense.load_state_dict(stock.bert.pooler.dense.state_dict())

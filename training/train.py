@@ -15,6 +15,7 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -51,19 +52,22 @@ class Recipe:
     replay: float = 1.0
     share: float = 1.0  # of the utterances, drawn by the seed: for learning curves
     phrase_weight: int = 3  # how often an epoch reads each phrase of the documents
+    top: int = 0  # only the head and this many of the highest layers learn; 0: all of them
     precision: str = "auto"  # fp32, bf16 (autocast), or auto: bf16 where the processor multiplies it in hardware
     seed: int = 17
 
 
-def load_network(recipe: Recipe, codes: list[str]) -> tuple[Any, Any]:
-    """(Network, tokenizer) with a fresh head over `codes`; makes the default base if it is not there yet."""
+def load_network(recipe: Recipe, codes: list[str], mapping: Mapping[str, str | None] | None = None) -> tuple[Any, Any]:
+    """(Network, tokenizer) with a head over `codes`; makes the default base if it is not there yet."""
     from transformers import AutoTokenizer
 
     from training import network as net
 
     if recipe.base_model == str(BASE) and not (BASE / "config.json").exists():
         base.build(BASE, Path("build/cache"))
-    network = net.from_base(recipe.base_model, recipe.layers, len(codes), recipe.dropout, recipe.attention_dropout)
+    network = net.from_base(recipe.base_model, recipe.layers, codes, recipe.dropout, recipe.attention_dropout, mapping)
+    if recipe.top:
+        net.train_only_top(network, recipe.top)
     if recipe.freeze_words:
         network.encoder.embeddings.word_embeddings.weight.requires_grad = False
     return network, AutoTokenizer.from_pretrained(recipe.base_model)
@@ -87,7 +91,7 @@ def parameter_groups(network: Any, recipe: Recipe) -> list[dict[str, Any]]:
     return [{"params": p, "lr": lr, "weight_decay": decay} for (lr, decay), p in groups.items()]
 
 
-def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: int | None = None) -> Any:
+def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: int | None = None, report_to: str = "none") -> Any:
     """The `transformers.Trainer` of a run: data, loss, optimiser, checkpoints each epoch."""
     import numpy as np
     import torch
@@ -101,7 +105,7 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
     set_seed(recipe.seed)
     taxonomy = data.load_taxonomy(folder)
     codes, categories = taxonomy.codes, taxonomy.categories
-    network, tokenizer = load_network(recipe, codes)
+    network, tokenizer = load_network(recipe, codes, data.load_mapping(folder))
     rows = select(data.load("train", folder), data.phrase_rows(folder), recipe)
     validation = data.load("validation", folder)
     augment = Augment(
@@ -177,7 +181,7 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
     arguments = TrainingArguments(
         output_dir=str(out / "checkpoints"), num_train_epochs=recipe.epochs, per_device_train_batch_size=recipe.batch,
         per_device_eval_batch_size=64, save_strategy="epoch", eval_strategy="epoch", save_total_limit=1, logging_steps=50,
-        seed=recipe.seed, remove_unused_columns=False, report_to="none", dataloader_pin_memory=False,
+        seed=recipe.seed, remove_unused_columns=False, report_to=report_to, dataloader_pin_memory=False,
         use_cpu=not torch.cuda.is_available(),
         bf16=hardware_bf16() if recipe.precision == "auto" else recipe.precision == "bf16",
     )  # fmt: skip
@@ -228,15 +232,37 @@ class LengthWindows:
             yield from b
 
 
-def fit(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: int | None = None) -> None:
+def started_from(base_model: str) -> tuple[dict[str, Any], float]:
+    """(recipe, minutes) of the run or the exported model that `base_model` is; empty for a plain BERT."""
+    path = Path(base_model)
+    if (path.parent / "recipe.json").exists():  # another run's network
+        recipe = json.loads((path.parent / "recipe.json").read_text(encoding="utf-8"))
+        return recipe, json.loads((path.parent / "log.json").read_text(encoding="utf-8"))["minutes"]
+    if (path / "manifest.json").exists():
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        return manifest["recipe"], manifest["training"]["minutes"]
+    return {}, 0.0
+
+
+def drop_torn_checkpoints(out: Path) -> bool:
+    """Remove checkpoints whose writing was cut short (their last file is missing); whether one is left to go on from."""
+    for checkpoint in (out / "checkpoints").glob("checkpoint-*"):
+        if not (checkpoint / "trainer_state.json").exists():
+            shutil.rmtree(checkpoint)
+    return any((out / "checkpoints").glob("checkpoint-*"))
+
+
+def fit(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: int | None = None, report_to: str = "none") -> None:
     """Train `recipe` into `out`, going on from the last checkpoint if there is one."""
     out.mkdir(parents=True, exist_ok=True)
     settings = out / "recipe.json"
     wanted = {**asdict(recipe), "data": data.digest(folder, ("train", "validation"))}
-    before_run = Path(recipe.base_model).parent  # when going on from another run's network
-    if (before_run / "recipe.json").exists():
-        wanted["started_from"] = json.loads((before_run / "recipe.json").read_text(encoding="utf-8"))
-    if settings.exists() and (before := json.loads(settings.read_text(encoding="utf-8"))) != wanted:
+    origin, earlier_minutes = started_from(recipe.base_model)
+    if origin:
+        wanted["started_from"] = origin
+    # a setting that did not exist when a run was begun had its default
+    before = {**asdict(Recipe()), **json.loads(settings.read_text(encoding="utf-8"))} if settings.exists() else wanted
+    if before != wanted:
         differing = ", ".join(sorted(k for k in wanted if before.get(k) != wanted[k]))
         raise data.DataError(f"{out} was begun with another recipe ({differing} differ); name a new --out, or delete it")
     if (out / "network" / "config.json").exists():
@@ -248,15 +274,13 @@ def fit(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: int | None
     from training import network as net
 
     started = time.time()
-    trainer = make_trainer(recipe, out, folder, threads)
-    resume = any((out / "checkpoints").glob("checkpoint-*"))
+    resume = drop_torn_checkpoints(out)
+    trainer = make_trainer(recipe, out, folder, threads, report_to)
     trainer.train(resume_from_checkpoint=resume)
     partial = out / "network.part"
     net.save(trainer.model, data.load_taxonomy(folder).codes, partial)
     trainer.processing_class.save_pretrained(partial)
-    minutes = (time.time() - started) / 60
-    if "started_from" in wanted:
-        minutes += json.loads((before_run / "log.json").read_text(encoding="utf-8"))["minutes"]
+    minutes = (time.time() - started) / 60 + earlier_minutes
     log = {
         "minutes": round(minutes, 1),
         "threads": torch.get_num_threads(),

@@ -1,0 +1,441 @@
+"""The retraining job on the tiny model: from label files to a promoted model, through every kill."""
+
+import hashlib
+import json
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from jinyu import Scorer, cli
+from training import data, gate, merge, promote, retrain, rollback, train
+from training import network as net
+from training.data import DataError
+from training.labels import Label
+from training.scheme import load
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def tree(folder):
+    return {
+        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
+
+
+def write(path, pairs):
+    path.write_text("".join(json.dumps({"text": t, "label": c}, ensure_ascii=False) + "\n" for t, c in pairs), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def team(tmp_path_factory):
+    """Sixty sentences of a team: rows of the shipped training file that the tiny data do not hold."""
+    rows = data.load("train")
+    pairs = [
+        (r.text, r.leaf)
+        for leaf in ("blaming", "deflecting", "inquiry.hold", "neutral.business")
+        for r in [x for x in rows if x.leaf == leaf][40:55]
+    ]
+    return write(tmp_path_factory.mktemp("team") / "labels.jsonl", pairs)
+
+
+@pytest.fixture
+def job(tiny_copy, tiny_data, team, tmp_path):
+    """The arguments of a small run, and its directory."""
+    out = tmp_path / "run"
+    argv = ["--labels", str(team), "--data", str(tiny_data), "--model", str(tiny_copy), "--out", str(out)]
+    return [*argv, "--top", "1", "--epochs", "1", "--threads", "1"], out, tiny_copy
+
+
+@pytest.fixture
+def lenient(monkeypatch):
+    """Microseconds of a tiny model are no measure of speed, and a shaky one flips on a rounding."""
+    monkeypatch.setattr(gate, "slowdown", lambda *_: 1.0)
+    monkeypatch.setattr(gate, "int8_agreement", lambda *_: 1.0)
+
+
+@pytest.mark.usefixtures("lenient")
+def test_a_candidate_is_trained_reported_promoted_and_taken_back(job, capsys):
+    argv, out, model = job
+    before = tree(model)
+    assert retrain.main(argv) == 0, capsys.readouterr()
+    assert tree(model) == before
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert list(record["phases"]) == ["validate", "merge", "train", "calibrate", "gate", "report"]
+    assert record["phases"]["merge"]["held_rows"] == 12
+    assert record["phases"]["merge"]["data"]
+    assert {"settings", "command", "git", "versions", "seconds", "peak_mb"} <= set(record)
+    report = (out / "report.md").read_text(encoding="utf-8")
+    for part in (
+        "Passed",
+        "Frozen test split",
+        "The team's held-out rows: 12 rows",
+        "category macro f1",
+        "Temperature and thresholds",
+    ):
+        assert part in report
+    assert json.loads((out / "report.json").read_text(encoding="utf-8"))["verdict"] == "pass"
+    assert (out / "learning.png").stat().st_size > 1000
+    # only head and top layer learned
+    old, new = net.load(model).state_dict(), net.load(out / "network").state_dict()
+    moved = {k for k in old if not np.allclose(old[k].numpy(), new[k].numpy(), atol=1e-3)}
+    assert moved
+    assert all(k.startswith(("dense", "classifier", "encoder.encoder.layer.1")) for k in moved)
+
+    assert retrain.main([*argv, "--promote"]) == 0
+    assert tree(model.with_name("model.previous")) == before
+    assert Scorer.load(model).model.info.version == "1"
+    assert Scorer.load(model).model.info.sha256 == Scorer.load(out).model.info.sha256
+    entry = (model / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(r"^## 1 \(.*\)\n- Retrained \(run\) on 48 rows of a team's own labels", entry, re.M)
+    assert retrain.main([*argv, "--promote"]) == 0  # again: nothing to do
+    assert "already the model" in capsys.readouterr().out
+
+    assert rollback.main(["--model", str(model)]) == 0
+    assert tree(model) == before
+    assert rollback.main(["--model", str(model)]) == 1
+    assert "nothing to take back" in capsys.readouterr().err
+    assert promote.main([str(out), "--model", str(model)]) == 0  # and forward once more
+    assert not [
+        p for p in model.parent.iterdir() if p.name.startswith("model.") and p.name not in ("model.previous", "model.undone")
+    ]
+
+
+def test_a_wrecked_candidate_is_refused_and_nothing_of_the_current_model_changes(job, tiny_data, monkeypatch, capsys):
+    argv, out, model = job
+    before = tree(model)
+    truth = {r.text: r.leaf for s in ("test",) for r in data.load(s, tiny_data)}
+    original = gate.answers
+
+    def as_if_the_current_model_were_good(scorer, texts, scheme):
+        said = original(scorer, texts, scheme)
+        if scorer.model.path == model and all(t in truth for t in texts):
+            leaves = np.array([truth[t] for t in texts], dtype=object)
+            return gate.Answers(leaves, np.array([x.split(".")[0] for x in leaves], dtype=object), said.flagged)
+        return said
+
+    monkeypatch.setattr(gate, "answers", as_if_the_current_model_were_good)
+    assert retrain.main([*argv, "--promote"]) == retrain.REFUSED
+    out_text = capsys.readouterr().out
+    assert "refused; the current model stays" in out_text
+    assert "category_macro_f1 on the test split" in out_text
+    assert tree(model) == before
+    assert "**Refused**" in (out / "report.md").read_text(encoding="utf-8")
+    assert promote.main([str(out), "--model", str(model)]) == 1
+    assert "the gate refused this candidate" in capsys.readouterr().err
+    assert retrain.main(argv) == retrain.REFUSED  # the same answer without any work
+    assert tree(model) == before
+
+
+@pytest.mark.usefixtures("lenient")
+def test_a_kill_in_any_phase_leaves_the_model_alone_and_the_same_command_goes_on(job, monkeypatch):
+    argv, out, model = job
+    before = tree(model)
+    ran = []
+
+    def killed(name, phase):
+        def run(work):
+            ran.append(name)
+            result = phase(work)
+            if ran.count(name) == 1:
+                raise KeyboardInterrupt  # all was written but the marker
+            return result
+
+        return run
+
+    for name, phase in list(retrain.PHASES.items()):
+        monkeypatch.setitem(retrain.PHASES, name, killed(name, phase))
+    for name in retrain.PHASES:
+        with pytest.raises(KeyboardInterrupt):
+            retrain.main(argv)
+        assert ran[-1] == name
+        assert tree(model) == before
+        assert name not in json.loads((out / "run.json").read_text(encoding="utf-8"))["phases"]
+    assert retrain.main(argv) in (0, retrain.REFUSED)
+    assert ran == [n for n in retrain.PHASES for _ in (1, 2)]
+    assert tree(model) == before
+
+
+def test_sigkill_while_training_and_a_torn_checkpoint(job, monkeypatch):
+    argv, out, model = job
+    before = tree(model)
+    command = [sys.executable, "-m", "training.retrain", *argv, "--epochs", "200"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.time() + 300
+        while not list(out.glob("checkpoints/checkpoint-*/trainer_state.json")):
+            assert process.poll() is None
+            assert time.time() < deadline
+            time.sleep(0.05)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert tree(model) == before
+    (out / "checkpoints" / "checkpoint-999999").mkdir()  # as a kill while one is written leaves it
+    original = train.make_trainer
+
+    def stops_soon(*args, **kwargs):
+        trainer = original(*args, **kwargs)
+        trainer.args.num_train_epochs = 1
+        return trainer
+
+    monkeypatch.setattr(train, "make_trainer", stops_soon)
+    assert retrain.main([*argv, "--epochs", "200"]) in (0, retrain.REFUSED)
+    assert json.loads((out / "run.json").read_text(encoding="utf-8"))["phases"]["train"]["resumed"] is True
+
+
+def test_a_run_is_not_mixed_with_other_settings(job, team, capsys, monkeypatch):
+    argv, out, _ = job
+    monkeypatch.setattr(retrain, "PHASES", {"gate": lambda _: {"pass": True, "reasons": []}})
+    assert retrain.main(argv) == 0
+    assert retrain.main([*argv, "--replay", "0.5"]) == 1
+    assert f"{out} was begun with other settings (replay differ); name a new --out" in capsys.readouterr().err
+
+
+def test_bad_labels_stop_the_job_with_all_problems(job, tmp_path, capsys):
+    argv, out, model = job
+    bad = write(tmp_path / "bad.jsonl", [("您好", "nothing"), ("", "blaming"), ("您到底要不要办", "blaming")])
+    argv[1] = str(bad)
+    before = tree(model)
+    assert retrain.main(argv) == 1
+    err = capsys.readouterr().err
+    assert f"{bad}:1: unknown leaf 'nothing'" in err
+    assert f"{bad}:2: the text '' has no words" in err
+    assert "2 rows cannot be used; correct them, or leave them out with --skip-errors" in err
+    assert len((out / "problems.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+    assert tree(model) == before
+
+
+def test_a_tracker_that_is_not_installed_is_named(job, monkeypatch, capsys):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert retrain.main([*job[0], "--report-to", "mlflow"]) == 1
+    assert "--report-to mlflow needs it installed: pip install mlflow" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def own_scheme(tmp_path_factory):
+    """Renamed, merged, dropped and new leaves, and a name of their own for one."""
+    folder = tmp_path_factory.mktemp("scheme")
+    raw = yaml.safe_load((data.DATA / "taxonomy.yaml").read_text(encoding="utf-8"))
+    scenarios = raw["categories"]["response"]["scenarios"]
+    scenarios["language"] = scenarios.pop("dialect")
+    del raw["categories"]["inquiry"]["scenarios"]["hold_return"]
+    del raw["categories"]["situation"]["scenarios"]["harassment"]
+    raw["categories"]["promising"] = {
+        "kind": "taboo",
+        "zh": "过度承诺",
+        "en": "promises too much",
+        "definition": "promises what nobody can keep",
+    }
+    (folder / "ours.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    mapping = "response.dialect: response.language\ninquiry.hold_return: inquiry.hold\nsituation.harassment:\n乱承诺: promising\n"
+    (folder / "map.yaml").write_text(mapping, encoding="utf-8")
+    return folder / "ours.yaml", folder / "map.yaml"
+
+
+PROMISES = [
+    f"{a}{b}"
+    for a in ("您放心，", "我跟您保证，")
+    for b in (
+        "百分之百没问题",
+        "今天一定到账",
+        "绝对不会再坏",
+        "肯定给您全额退",
+        "我包您满意",
+        "出了事我负责",
+        "一辈子都免费",
+        "随时都能赔",
+    )
+]
+
+
+@pytest.mark.usefixtures("lenient")
+def test_their_own_taxonomy_end_to_end(job, own_scheme, tmp_path, capsys):
+    argv, out, _ = job
+    labels = write(tmp_path / "own.jsonl", [(t, "乱承诺") for t in PROMISES] + [("麻烦您说普通话好吗", "response.language")])
+    argv[1] = str(labels)
+    code = retrain.main([*argv, "--taxonomy", str(own_scheme[0]), "--map", str(own_scheme[1])])
+    assert code in (0, retrain.REFUSED), capsys.readouterr()
+    scorer = Scorer.load(out)
+    assert {"response.language", "promising"} <= set(scorer.leaves)
+    assert not {"response.dialect", "inquiry.hold_return", "situation.harassment"} & set(scorer.leaves)
+    assert "promising" in scorer.model.scoring.thresholds
+    phrases = {p["leaf"] for p in scorer.model.phrases}
+    assert phrases <= set(scorer.leaves)
+    assert "response.language" in phrases
+    assert "## New leaves" in (out / "report.md").read_text(encoding="utf-8")
+    gated = json.loads((out / "gate.json").read_text(encoding="utf-8"))
+    assert gated["new_leaves"]["promising"]["held_rows"] >= 1
+    assert gated["splits"]["held"]["left_out"] == gated["new_leaves"]["promising"]["held_rows"]
+    # the new label is a condition of scorecards, a column of tables and a choice of the report
+    card = tmp_path / "card.yaml"
+    item = "{id: promises, name_zh: 不得过度承诺, weight: 100, condition: {label: promising, at_most: 0}}"
+    card.write_text(f"version: 1\nitems:\n- {item}\n", encoding="utf-8")
+    calls = tmp_path / "call.txt"
+    calls.write_text("坐席：您放心，百分之百没问题\n客户：好\n", encoding="utf-8")
+    done = cli.main(["score", str(calls), "-o", str(tmp_path / "out"), "--model", str(out), "--scorecard", str(card), "--report"])
+    assert done == 0, capsys.readouterr()
+    rows = [json.loads(line) for line in (tmp_path / "out" / "utterances.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert all((f"{r['category']}.{r['scenario']}" if r["scenario"] else r["category"]) in scorer.leaves for r in rows)
+
+
+def test_known_and_renamed_leaves_keep_their_rows_of_the_head(tiny_run, own_scheme, tiny_data):
+    scheme = load(*own_scheme, tiny_data)
+    before = net.load(tiny_run / "model")
+    old_codes = data.load_taxonomy(tiny_data).codes
+    network = net.from_base(str(tiny_run / "model"), 0, scheme.taxonomy.codes, 0.1, mapping=scheme.mapping)
+    for code in ("blaming", "inquiry.hold", "neutral.business"):
+        np.testing.assert_array_equal(
+            network.classifier.weight[scheme.taxonomy.codes.index(code)].detach(),
+            before.classifier.weight[old_codes.index(code)].detach(),
+        )
+    renamed = network.classifier.weight[scheme.taxonomy.codes.index("response.language")].detach()
+    np.testing.assert_array_equal(renamed, before.classifier.weight[old_codes.index("response.dialect")].detach())
+
+
+FAULTS = [
+    ("blaming: arrogant\n", "'blaming' is still a leaf of the taxonomy"),
+    ("甲: nothing\n", "'甲' becomes 'nothing', which the taxonomy does not have"),
+    ("- a\n", "expected lines of the form old: new, got list"),
+    ("a: [\n", "not YAML in UTF-8"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), FAULTS, ids=[m[:12] for _, m in FAULTS])
+def test_faults_of_a_mapping_are_named(text, message, tmp_path):
+    path = tmp_path / "map.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=re.escape(message)):
+        load(None, path)
+
+
+def test_a_taxonomy_needs_taboo_and_neutral(tmp_path):
+    path = tmp_path / "ours.yaml"
+    path.write_text("version: 1\ncategories:\n  a: {kind: taboo, zh: 甲, en: a, definition: a}\n", encoding="utf-8")
+    with pytest.raises(DataError, match="no category of kind neutral"):
+        load(path)
+    path.write_text("version: 1\n", encoding="utf-8")
+    with pytest.raises(DataError, match="not a taxonomy"):
+        load(path)
+
+
+def test_a_category_is_renamed_as_a_whole(tmp_path):
+    raw = yaml.safe_load((data.DATA / "taxonomy.yaml").read_text(encoding="utf-8"))
+    raw["categories"]["thanks"] = raw["categories"].pop("appreciation")
+    (tmp_path / "ours.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True), encoding="utf-8")
+    (tmp_path / "map.yaml").write_text("appreciation: thanks\n", encoding="utf-8")
+    scheme = load(tmp_path / "ours.yaml", tmp_path / "map.yaml")
+    assert scheme.leaf("appreciation.accept_thanks") == "thanks.accept_thanks"
+
+
+def made(n, leaf="blaming"):
+    texts = ["".join(chr(0x4E00 + (37 * i * k + 11 * k) % 5000) for k in range(1, 12)) for i in range(1, n + 1)]
+    return [Label(f"a:{i}", t, t, leaf) for i, t in enumerate(texts)]
+
+
+def test_held_out_rows_stay_held_out_next_month():
+    labels = made(50)
+    train_rows, held = merge.hold_out(labels, merge.Mix())
+    assert (len(train_rows), len(held)) == (40, 10)
+    _, later = merge.hold_out(labels + made(80)[50:], merge.Mix())
+    assert len({x.text for x in held} - {x.text for x in later}) <= 4
+    copy = Label("b:1", held[0].text + "吧", held[0].text + "吧", "blaming")
+    learned, _ = merge.hold_out([*labels, copy], merge.Mix())
+    assert (copy in learned) == (held[0] in learned)
+
+
+def test_caps_and_repeats():
+    rows = [data.Row(str(i), str(i), "a" if i < 90 else "b", "", "team") for i in range(100)]
+    capped = merge.cap(rows, merge.Mix(cap=20))
+    assert [sum(r.leaf == x for r in capped) for x in "ab"] == [20, 10]
+    repeated = merge.repeat_rare(capped, {"a"})
+    assert [sum(r.leaf == x for r in repeated) for x in "ab"] == [20, 70]
+    assert len({r.id for r in repeated}) == len(repeated)
+
+
+def test_a_rejected_alarm_becomes_decent_speech(tiny, tiny_data):
+    label = Label("a:1", "您先挂断吧", "您先挂断吧", "", rejected="commanding")
+    ((_, leaf),) = merge.resolve([label], load(folder=tiny_data), tiny)
+    assert tiny.taxonomy.kind_of(leaf.split(".")[0]) != "taboo"
+
+
+KILLS = ["rename", "exchange", "finish"]
+
+
+@pytest.mark.parametrize("at", KILLS)
+@pytest.mark.parametrize("kernel", [True, False], ids=["exchange", "two renames"])
+def test_a_swap_cut_short_is_finished_by_the_next_call(at, kernel, tmp_path, monkeypatch):
+    model, staging = tmp_path / "model", tmp_path / "model.next.part"
+    for folder, text in ((model, "old"), (staging, "new")):
+        folder.mkdir()
+        (folder / "manifest.json").write_text(text, encoding="utf-8")
+    if not kernel:
+        monkeypatch.setattr(promote.sys, "platform", "other")
+    exchange = promote._exchange
+
+    def dies(*paths):
+        if at == "exchange" and not kernel:
+            paths[1].rename(tmp_path / "model.aside")  # between the two renames
+        elif at == "finish":
+            exchange(*paths)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(promote, "_exchange", dies)
+    with pytest.raises(KeyboardInterrupt):
+        promote.swap(staging, model)
+    monkeypatch.setattr(promote, "_exchange", exchange)
+    promote.recover(model)
+    assert (model / "manifest.json").read_text(encoding="utf-8") == "new"
+    assert (tmp_path / "model.previous" / "manifest.json").read_text(encoding="utf-8") == "old"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model", "model.previous"]
+
+
+def test_stock_transformers_agree_with_the_scorer_on_the_shipped_model(shipped):
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+
+    path = str(shipped.model.path)
+    texts = ["这个不归我管,您找别人吧", "请您稍等,我马上为您查询", "套餐下个月一号生效", "您怎么现在才说"]
+    model = AutoModelForSequenceClassification.from_pretrained(path).float().eval()
+    said = pipeline("text-classification", model=model, tokenizer=AutoTokenizer.from_pretrained(path))(texts)
+    ours = shipped.predict_proba(texts)
+    assert [s["label"] for s in said] == [shipped.leaves[i] for i in ours.argmax(1)]
+    # the scorer's temperature is near 1, and its weights are int8
+    np.testing.assert_allclose([s["score"] for s in said], ours.max(1), atol=0.05)
+    assert [s["label"] for s in pipeline("text-classification", model=path)(texts)] == [s["label"] for s in said]
+
+
+@pytest.mark.usefixtures("lenient")
+def test_the_four_commands_of_the_readme(job, tiny_data, tmp_path, monkeypatch, capsys):
+    argv, _, model = job
+    text = (ROOT / "training" / "README.md").read_text(encoding="utf-8")
+    block = text.split("## Retraining in four commands")[1].split("```")[1]
+    commands = [shlex.split(line, comments=True) for line in block.splitlines()[1:] if line.strip()]
+    assert [c[:3] for c in commands] == [["python", "-m", f"training.{m}"] for m in ("labels", "retrain", "promote", "rollback")]
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(argv[1], tmp_path / "reviews.jsonl")
+    (tmp_path / "more.csv").write_text("text,label\n您这个事儿得去营业厅办,neutral.business\n", encoding="utf-8")
+    small = {
+        "labels": ["--data", str(tiny_data)],
+        "retrain": argv[2:6] + argv[8:],
+        "promote": ["--model", str(model)],
+        "rollback": ["--model", str(model)],
+    }
+    from training import labels
+
+    mains = {"labels": labels.main, "retrain": retrain.main, "promote": promote.main, "rollback": rollback.main}
+    before = tree(model)
+    for command in commands:
+        name = command[2].removeprefix("training.")
+        assert mains[name]([*command[3:], *small[name]]) == 0, capsys.readouterr()
+    assert tree(model) == before

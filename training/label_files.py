@@ -1,0 +1,329 @@
+"""Label files to records, a row at a time: every form that reviewers' work comes in. `labels.py` checks what is read here.
+
+| form | what is read |
+|---|---|
+| .jsonl, .json, .csv, .tsv, .xlsx | a text column (`TEXT`) and a label column (`LABEL`) |
+| .parquet, a `datasets` directory, a hub name | the same, through `datasets`; class numbers become their names |
+| reviews.jsonl of the report | confirmed and relabelled alarms; a rejected one says what the utterance is not |
+| label-studio JSON and JSON-MIN | each finished annotation's choice or taxonomy path |
+| argilla 1 and 2, JSON or `datasets` | each submitted response |
+
+JSON lines, CSV and XLSX are read by hand and not by `datasets`, which stops at the first broken row without naming it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training.data import DataError
+
+TEXT = ("text", "utterance", "sentence", "文本", "话术", "内容", "坐席话术")
+LABEL = ("leaf", "label", "标签", "人工标签", "类别")
+REVIEWER = ("reviewer", "annotator", "user_id", "质检员", "标注人")
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".xlsx")
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Found:
+    """One reading of one utterance. `rejected`: the reviewer said that it is not this leaf, and not what it is. `fault`: no reading."""
+
+    where: str  # file:row, rows as an editor or a spreadsheet counts them
+    text: str = ""
+    label: str = ""
+    reviewer: str = ""
+    rejected: str = ""
+    fault: str = ""
+
+
+def read(source: str) -> Iterator[Found]:
+    """Every reading in one file, `datasets` directory or hub data set. A row that cannot be read is a `Found` with its fault."""
+    for where, record in _records(source):
+        if isinstance(record, str):
+            yield Found(where, fault=record)
+        else:
+            yield from readings(where, record)
+
+
+def readings(where: str, record: Record) -> Iterator[Found]:
+    """The readings in one record, whatever tool wrote it; one that nobody has labelled yet gives none."""
+    if "decision" in record and "category" in record:
+        yield _review(where, record)
+    elif isinstance(record.get("data"), dict) and "annotations" in record:
+        yield from _label_studio(where, record)
+    elif isinstance(record.get("fields"), dict) and "responses" in record:
+        yield from _argilla(where, record)
+    elif any(name.endswith(".responses") for name in record):
+        yield from _argilla_flat(where, record)
+    elif "annotation" in record and "annotation_agent" in record:
+        yield from _argilla_1(where, record)
+    elif "annotation_id" in record:
+        yield _label_studio_min(where, record)
+    else:
+        yield _plain(where, record)
+
+
+def _plain(where: str, record: Record) -> Found:
+    text, label = (next((name for name in names if name in record), None) for names in (TEXT, LABEL))
+    if text is None or label is None:
+        missing, names = ("text", TEXT) if text is None else ("label", LABEL)
+        has = ", ".join(map(str, record)) or "nothing"
+        return Found(where, fault=f"no {missing}: it has {has}; name the column one of {', '.join(names)}")
+    reviewer = next((str(record[name]) for name in REVIEWER if record.get(name)), "")
+    return _found(where, record[text], record[label], reviewer)
+
+
+def _review(where: str, record: Record) -> Found:
+    decision, alarm = record["decision"], str(record["category"])
+    if decision == "confirm":
+        return _found(where, record.get("text"), record.get("label") or alarm)
+    if decision in ("reject", "relabel"):
+        if record.get("label"):
+            return _found(where, record.get("text"), record["label"])
+        return Found(where, str(record.get("text") or ""), rejected=alarm)
+    return Found(where, fault=f"decision is {decision!r}; expected confirm, reject or relabel, as jinyu report writes them")
+
+
+def _label_studio(where: str, task: Record) -> Iterator[Found]:
+    data = task["data"]
+    text = next((data[name] for name in TEXT if name in data), None)
+    if text is None and len(strings := [v for v in data.values() if isinstance(v, str)]) == 1:
+        text = strings[0]
+    for annotation in task["annotations"] or ():
+        if annotation.get("was_cancelled"):
+            continue
+        by = annotation.get("completed_by")
+        reviewer = str(by.get("email") or by.get("id")) if isinstance(by, dict) else str(by or "")
+        answers = [a for result in annotation.get("result") or () if (a := _choice(result.get("value") or {}))]
+        if answers:
+            yield _found(where, text, answers if len(answers) > 1 else answers[0], reviewer)
+
+
+def _choice(value: Record) -> Any:
+    if value.get("choices"):
+        return value["choices"] if len(value["choices"]) > 1 else value["choices"][0]
+    if value.get("taxonomy"):
+        paths = [".".join(map(str, path)) for path in value["taxonomy"]]
+        return paths if len(paths) > 1 else paths[0]
+    return None
+
+
+def _label_studio_min(where: str, task: Record) -> Found:
+    known = {*TEXT, "id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "comment"}
+    text = next((task[name] for name in TEXT if name in task), None)
+    answers = [task[n] for n in (*LABEL, "choice", "sentiment") if task.get(n)] or [
+        v for k, v in task.items() if k not in known and v
+    ]
+    label = answers[0] if answers else None
+    if isinstance(label, dict):
+        label = _choice(label)
+    return _found(where, text, label, str(task.get("annotator") or ""))
+
+
+def _argilla(where: str, record: Record) -> Iterator[Found]:
+    """`responses` is a list of answers by user (argilla 1) or a list of answers by question (argilla 2)."""
+    fields = record["fields"]
+    text = next((fields[n] for n in TEXT if n in fields), next(iter(fields.values()), None))
+    responses = record["responses"] or []
+    if isinstance(responses, dict):
+        by_question = {q: answers or [] for q, answers in responses.items()}
+        name = _question(by_question)
+        answers = [(a.get("value"), a.get("user_id"), a.get("status")) for a in by_question.get(name, [])]
+    else:
+        by_user = [(r.get("values") or {}, r.get("user_id"), r.get("status")) for r in responses]
+        name = _question({k: True for values, _, _ in by_user for k in values})
+        answers = [((values.get(name) or {}).get("value"), user, status) for values, user, status in by_user]
+    for value, user, status in answers:
+        if status in (None, "submitted") and value is not None:
+            yield _found(where, text, value, str(user or ""))
+
+
+def _argilla_flat(where: str, record: Record) -> Iterator[Found]:
+    name = _question({k.removesuffix(".responses"): v for k, v in record.items() if k.endswith(".responses")})
+    text = next((record[n] for n in TEXT if n in record), None)
+    values = record[f"{name}.responses"] or []
+    users = record.get(f"{name}.responses.users") or [""] * len(values)
+    states = record.get(f"{name}.responses.status") or ["submitted"] * len(values)
+    for value, user, status in zip(values, users, states, strict=False):
+        if status == "submitted" and value is not None:
+            yield _found(where, text, value, str(user or ""))
+
+
+def _argilla_1(where: str, record: Record) -> Iterator[Found]:
+    if record["annotation"] and record.get("status", "Validated") == "Validated":
+        text = record.get("text") or next(iter((record.get("inputs") or {}).values()), None)
+        yield _found(where, text, record["annotation"], str(record["annotation_agent"] or ""))
+
+
+def _question(answers: Record) -> str:
+    return next((n for n in LABEL if n in answers), next(iter(answers), ""))
+
+
+def _found(where: str, text: Any, label: Any, reviewer: str = "") -> Found:
+    if isinstance(label, (list, tuple)):
+        if len(label) != 1:
+            return Found(
+                where, fault=f"{len(label)} labels ({', '.join(map(str, label))}); an utterance has one: the worst thing said"
+            )
+        label = label[0]
+    if text is not None and not isinstance(text, str):
+        return Found(where, fault=f"the text is {text!r}, a {type(text).__name__}; expected a string")
+    return Found(where, text or "", "" if label is None else str(label).strip(), reviewer)
+
+
+def _records(source: str) -> Iterator[tuple[str, Record | str]]:
+    """(file:row, record), or (file:row, what is wrong with it)."""
+    path = Path(source)
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        yield from _datasets(source, "disk")
+    elif not path.exists():
+        if source.count("/") == 1 and not suffix and not source.startswith((".", "/")):
+            yield from _datasets(source, "hub")
+        else:
+            yield source, "no such file; name a label file, a datasets directory, or a hub data set as owner/name"
+    elif suffix in (".jsonl", ".ndjson"):
+        yield from _jsonl(path)
+    elif suffix == ".json":
+        yield from _json(path)
+    elif suffix in (".csv", ".tsv"):
+        yield from _csv(path, "\t" if suffix == ".tsv" else ",")
+    elif suffix == ".parquet":
+        yield from _datasets(source, "parquet")
+    elif suffix == ".xlsx":
+        yield from _xlsx(path)
+    else:
+        yield source, f"a {suffix or 'nameless'} file; expected one of {', '.join(SUFFIXES)}, or a datasets directory"
+
+
+def _encoding(path: Path) -> str | None:
+    """utf-8-sig or, as Chinese spreadsheets save CSV, gb18030; None if it is neither."""
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            with path.open(encoding=encoding, newline="") as file:
+                while file.read(1 << 20):
+                    pass
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return None
+
+
+def _jsonl(path: Path) -> Iterator[tuple[str, Record | str]]:
+    encoding = _encoding(path)
+    if encoding is None:
+        yield str(path), "neither UTF-8 nor GB18030; save it as UTF-8"
+        return
+    with path.open(encoding=encoding, newline="\n") as file:
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                try:
+                    record = json.loads(line)
+                except ValueError as error:
+                    record = f"not JSON ({error}); one object a line"
+                if not isinstance(record, (dict, str)):
+                    record = f"a {type(record).__name__}; expected an object with text and label"
+                yield f"{path}:{number}", record
+
+
+def _json(path: Path) -> Iterator[tuple[str, Record | str]]:
+    """One JSON value is not streamed: exports are this way. Rows are the places in its list, from 1."""
+    try:
+        value = json.loads(path.read_text(encoding=_encoding(path) or "utf-8"))
+    except ValueError:
+        yield from _jsonl(path)  # JSON lines under another name, or each line's fault
+        return
+    if isinstance(value, dict):
+        lists = [v for v in value.values() if isinstance(v, list)]
+        value = lists[0] if len(lists) == 1 and "text" not in value else [value]
+    if not isinstance(value, list):
+        yield str(path), "expected a list of records"
+        return
+    for number, record in enumerate(value, 1):
+        yield f"{path}:{number}", record if isinstance(record, dict) else f"{record!r}; expected an object with text and label"
+
+
+def _csv(path: Path, delimiter: str) -> Iterator[tuple[str, Record | str]]:
+    encoding = _encoding(path)
+    if encoding is None:
+        yield str(path), "neither UTF-8 nor GB18030; save it as UTF-8"
+        return
+    with path.open(encoding=encoding, newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter)
+        yield from _table(str(path), ((start, row) for start, row in _numbered(reader)))
+
+
+def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
+    start = 1
+    for row in reader:
+        yield start, row
+        start = reader.line_num + 1
+
+
+def _xlsx(path: Path) -> Iterator[tuple[str, Record | str]]:
+    try:
+        from openpyxl import load_workbook
+    except ImportError as error:
+        raise DataError(f"{path}: XLSX needs the tables extra: pip install 'jinyu[tables]'") from error
+    try:
+        book = load_workbook(path, read_only=True, data_only=True)
+    except Exception as error:  # zipfile, KeyError and its own
+        yield str(path), f"not a spreadsheet ({error}); save it again as XLSX, or as CSV"
+        return
+    try:
+        yield from _table(str(path), enumerate(([*row] for row in book.worksheets[0].iter_rows(values_only=True)), 1))
+    finally:
+        book.close()
+
+
+def _table(name: str, rows: Iterable[tuple[int, list[Any]]]) -> Iterator[tuple[str, Record | str]]:
+    head: list[str] | None = None
+    for number, row in rows:
+        if not any(cell not in (None, "") for cell in row):
+            continue
+        if head is None:
+            head = [str(cell or "").strip() for cell in row]
+            if not set(TEXT) & set(head) or not set(LABEL) & set(head):
+                columns = f"a column of {', '.join(TEXT)} and one of {', '.join(LABEL)}"
+                yield f"{name}:{number}", f"the head is {', '.join(head)}; expected {columns}"
+                return
+            continue
+        yield f"{name}:{number}", dict(zip(head, row, strict=False))
+
+
+def _datasets(source: str, kind: str) -> Iterator[tuple[str, Record | str]]:
+    """Rows through `datasets`, streamed; where they lie in no file with lines, rows are counted from 1 in each split."""
+    import datasets
+
+    try:
+        if kind == "disk":
+            loaded = datasets.load_from_disk(source)
+        elif kind == "parquet":
+            loaded = datasets.load_dataset("parquet", data_files=source, split="train", streaming=True)
+        else:
+            loaded = datasets.load_dataset(source, streaming=True)
+    except Exception as error:  # the library and the hub client raise many unrelated classes
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        remedy = {
+            "disk": "name a folder that Dataset.save_to_disk wrote",
+            "parquet": "write the file again",
+            "hub": "no such file here either; name a file, or set up access to the hub",
+        }[kind]
+        yield source, f"cannot be read ({reason}); {remedy}"
+        return
+    splits = dict(loaded) if isinstance(loaded, dict) else {"": loaded}
+    for split, rows in splits.items():
+        names = {k: f for k, f in (rows.features or {}).items() if isinstance(f, datasets.ClassLabel)}
+        try:
+            for number, record in enumerate(rows, 1):
+                for column, feature in names.items():
+                    if isinstance(record[column], int):
+                        record[column] = feature.int2str(record[column]) if record[column] >= 0 else None
+                yield f"{source}:{split + ':' if split else ''}{number}", record
+        except Exception as error:
+            yield source, f"cannot be read to its end ({str(error).splitlines()[0]}); write it again"
