@@ -28,6 +28,7 @@ UTTERANCES = (
 )
 PROBABILITIES = ("probability", "taboo_probability")
 CALLS = ("schema", "call_id", "score", "auto_fail")
+TRUE = (True, "True")  # CSV holds text
 Key = tuple[str, str, str]
 Row = dict[str, Any]
 
@@ -42,7 +43,7 @@ class Side:
     def utterances(self) -> Iterator[Row]:
         """The judged utterances."""
         for row in tables.read(tables.find(self.folder, "utterances", self.table_format), UTTERANCES, PROBABILITIES):
-            yield {**row, "text": row["text"] or ""}  # CSV knows no empty text
+            yield {**row, "text": row["text"] or "", "flagged": row["flagged"] in TRUE}  # CSV knows no empty text
 
     def calls(self) -> Iterator[Row]:
         """The calls."""
@@ -186,7 +187,7 @@ def _types(sides: dict[str, _Alarms], alarms: list[Row]) -> Row:
 def _calls(side: Side) -> dict[str, list[Row]]:
     calls: dict[str, list[Row]] = defaultdict(list)
     for row in side.calls():
-        calls[str(row["call_id"])].append({"score": row["score"], "auto_fail": bool(row["auto_fail"])})
+        calls[str(row["call_id"])].append({"score": row["score"], "auto_fail": row["auto_fail"] in TRUE})
     return calls
 
 

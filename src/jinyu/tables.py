@@ -186,7 +186,7 @@ def read(path: Path, columns: Sequence[str], numbers: Sequence[str] = ()) -> Ite
     number = 1
     try:
         for row in _READERS[path.suffix[1:]](path):
-            if missing := [c for c in columns if c not in row and c.partition(".")[0] not in row]:
+            if missing := [c for c in columns if c not in row]:
                 raise InputError(f"{path}: row {number}: no {', '.join(missing)}; make the table anew with jinyu score")
             yield {c: None if row.get(c) is None else float(row[c]) if c in numbers else row[c] for c in columns}
             number += 1
@@ -211,8 +211,6 @@ def _read_csv(path: Path) -> Iterator[Row]:
 
 
 def _uncell(text: str) -> Any:
-    if text in ("True", "False"):
-        return text == "True"
     return (text[1:] if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@", "\t", "\r") else text) or None
 
 
