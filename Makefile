@@ -3,8 +3,12 @@ PYTHON ?= python3
 
 demo: .venv-demo/ok   ## score the sample calls and say what was found
 	.venv-demo/bin/jinyu score data/recordings -o out/demo --report
-test: .venv/ok build/base/config.json   ## everything that must hold
+test: .venv/ok build/base/config.json browser   ## everything that must hold
 	.venv/bin/python -m pytest
+browser:   ## headless Chromium for the tests of the report, where apt-get and root are there
+	@{ command -v chromium && command -v chromedriver; } >/dev/null || \
+	{ [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver fonts-wqy-microhei; } >/dev/null 2>&1 || \
+	echo "chromium and chromedriver are not here and could not be installed (that takes apt-get and root): the report's browser tests are skipped"
 check: .venv/ok   ## style and types
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/python -m training.data check
 train: .venv/ok   ## data/ in, runs/shipped out: the shipped recipe, broad first, then chat in focus
@@ -12,8 +16,9 @@ train: .venv/ok   ## data/ in, runs/shipped out: the shipped recipe, broad first
 	.venv/bin/python -m training.train --out runs/shipped --base-model runs/broad/network --epochs 1 --encoder-lr 7e-5 --head-lr 5e-4 --smoothing 0 --focus W01,W02,W15,W18,W25,W26,W27 --replay 0.4
 evaluate: .venv/ok   ## the figures of the shipped model, and its card
 	.venv/bin/python -m training.evaluate
-bench: .venv/ok   ## speed and memory against named peers
+bench: .venv/ok   ## speed and memory against named peers; 2,000 calls killed and resumed
 	.venv/bin/python -m benchmarks.speed
+	.venv/bin/python -m benchmarks.batch
 
 .venv-demo/ok: pyproject.toml
 	$(PYTHON) -m venv .venv-demo && .venv-demo/bin/pip install -q -e . && touch $@
@@ -23,4 +28,4 @@ bench: .venv/ok   ## speed and memory against named peers
 build/base/config.json: .venv/ok training/base.py
 	.venv/bin/python -m training.base
 
-.PHONY: demo test check train evaluate bench
+.PHONY: demo test browser check train evaluate bench

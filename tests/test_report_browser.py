@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+import wave
 
 import pytest
 from test_report import HOSTILE, LEAVES, MODEL, SMALL, many_calls, render, write_tables
@@ -112,6 +113,88 @@ def test_the_overview_counts_and_leads_to_calls(report, small):
     assert report.texts(".list tbody th a") == ["a", "b"]
     assert report.one(".found").text == "筛出 2 通，共 5 通"
     assert report.focused().tag_name == "h2"
+
+
+PIXELS = """
+  const canvas = document.querySelector("#time_chart canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const colours = new Set();
+  for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) colours.add(`${data[i]},${data[i + 1]},${data[i + 2]}`);
+  return [...colours];
+"""
+
+
+def wait_for(condition):
+    for _ in range(100):
+        if result := condition():
+            return result
+        time.sleep(0.1)
+    raise AssertionError("not within 10 s")
+
+
+def test_alarms_over_time_are_drawn_and_lead_to_calls(report, small):
+    report.open(small)
+    wait_for(lambda: report.all("#time_chart canvas"))
+    assert report.one("#time_chart .note").text == "各类报警句数，按通话先后（未注明时间）；点击查看通话"
+    assert {"42,120,214", "235,104,52"} <= set(wait_for(lambda: report.driver.execute_script(PIXELS)))  # --t0 and --t1
+    report.one("#time_chart summary").click()
+    assert report.texts("#time_chart tbody th") == ["1–1", "2–2", "3–3", "4–4", "5–5"]
+    assert report.texts("#time_chart tbody tr:first-child td") == ["1", "3", "2", "1", "1"]
+    over = report.one("#time_chart .u-over")
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    left = int(over.rect["width"] * -0.2)  # the second of five bars, from the middle
+    ActionChains(report.driver).move_to_element_with_offset(over, left, 20).perform()
+    assert report.one(".readout").text == "2–2：1 句报警，1 通 · 推诿客户 1"
+    ActionChains(report.driver).click().perform()
+    assert report.texts(".list tbody th a") == ["b"]
+    assert report.one("#period option:checked").text == "2–2"
+
+
+def test_the_chart_follows_the_colours_of_the_system(report, small):
+    try:
+        report.open(small)
+        wait_for(lambda: report.all("#time_chart canvas"))
+        assert "74,147,234" not in report.driver.execute_script(PIXELS)
+        dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+        report.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
+        assert wait_for(lambda: "74,147,234" in report.driver.execute_script(PIXELS))  # --t0 of the dark page
+    finally:
+        report.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def test_agents_show_their_interval(report, small):
+    report.open(small)
+    labels = [e.get_attribute("aria-label") for e in report.all(".interval")]
+    assert len(labels) == 4
+    assert all("95% 区间" in label for label in labels)
+    assert all(e.size["width"] >= 60 for e in report.all(".interval"))
+
+
+def test_audio_is_played_at_the_moment(browser, tmp_path):
+    with wave.open(str(tmp_path / "声音 1.wav"), "wb") as file:
+        file.setparams((1, 1, 8000, 0, "NONE", ""))
+        file.writeframes(b"\x80" * 8000 * 15)
+    cases = [{**SMALL[0], "audio": "声音 1.wav", "source": str(tmp_path / "a.json")}, SMALL[1]]
+    out = write_tables(tmp_path / "out", cases)
+    render(out)
+    browser.open(out / "report.html", "#call-0")
+    player = "return document.getElementById('audio')"
+    assert browser.driver.execute_script(f"{player}.networkState") != 2  # nothing is loaded before it is wanted
+    play = browser.all(".turn .play")[2]
+    assert (play.text, play.get_attribute("aria-label")) == ("▶ 0:10", "从 0:10 播放")
+    play.click()
+    wait_for(lambda: browser.driver.execute_script(f"{player}.currentTime >= 10"))
+    assert browser.driver.execute_script(f"{player}.currentSrc").endswith("/%E5%A3%B0%E9%9F%B3%201.wav#t=10")
+    assert browser.driver.get_log("browser") == []
+    browser.open(out / "report.html", "#call-1")  # a call without audio
+    assert browser.all("audio, .play") == []
+    (tmp_path / "声音 1.wav").unlink()
+    browser.open(out / "report.html", "#call-0")
+    browser.all(".turn .play")[0].click()
+    notice = wait_for(lambda: [n for n in browser.all(".player .notice") if n.is_displayed()])
+    assert notice[0].text == "录音无法播放：../声音 1.wav"
+    browser.driver.get_log("browser")  # the browser complains of the missing file; the next test begins clean
 
 
 def test_filter_sort_and_search(report, small):

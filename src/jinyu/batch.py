@@ -105,6 +105,8 @@ def judge_recording(
         "call_id": recording.call_id,
         "agent_id": recording.agent_id,
         "source": source,
+        "started_at": recording.started_at,
+        "audio": None if redact else recording.audio,  # what is masked in the text can be heard there
         "score": score["score"],
         "auto_fail": score["auto_fail"],
         "role_method": finding.method,

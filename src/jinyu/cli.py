@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinyu import __version__, cli_scorecard
+from jinyu import __version__, cli_scorecard, diff, review
 from jinyu.promise import CONFIDENCE, PREVALENCE, PromiseError
 from jinyu.report import command as report_command
 from jinyu.types import InputError, ModelError, ScorecardError
@@ -129,6 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     info.set_defaults(run=_info)
     cli_scorecard.register(commands)
     report_command.register(commands)
+    review.register(commands)
+    diff.register(commands)
     return parser
 
 

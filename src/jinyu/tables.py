@@ -1,4 +1,7 @@
-"""Output tables: JSONL, CSV, Parquet, XLSX. A table appears under its name only when it is complete, and the same rows give the same bytes."""
+"""Output tables: JSONL, CSV, Parquet, XLSX. A table appears under its name only when it is complete, and the same rows give the same bytes.
+
+`find` and `read` give the rows back, flat, whatever the format.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import csv
 import json
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -161,3 +164,75 @@ def _write_xlsx(path: Path, rows: Callable[[], Iterable[Row]]) -> None:
 
 
 _WRITERS = {"jsonl": _write_jsonl, "csv": _write_csv, "parquet": _write_parquet, "xlsx": _write_xlsx}
+
+
+def find(folder: Path, name: str, table_format: str | None = None) -> Path:
+    """The file of one table in an output folder. Raises `InputError` if there is none, or more than one and no format is named."""
+    names = [f"{name}.{f}" for f in ([table_format] if table_format else FORMATS)]
+    found = [folder / n for n in names if (folder / n).is_file()]
+    if not found:
+        why = f"no {' or '.join(names)}" if folder.is_dir() else "no such folder"
+        raise InputError(f"{folder}: {why}; name an output folder of: jinyu score CALLS -o OUT")
+    if len(found) > 1:
+        many = " and ".join(p.name for p in found)
+        raise InputError(f"{folder}: holds {many}, perhaps of different runs; say which with --format {found[0].suffix[1:]}")
+    return found[0]
+
+
+def read(path: Path, columns: Sequence[str], numbers: Sequence[str] = ()) -> Iterator[Row]:
+    """The named columns of each row of a table that jinyu wrote, flat (`evidence.text`), one row at a time; those of `numbers` as floats
+    or None. Raises `InputError` with the row if it is damaged or a column is missing."""
+    check_format(path.suffix[1:])
+    number = 1
+    try:
+        for row in _READERS[path.suffix[1:]](path):
+            if missing := [c for c in columns if c not in row]:
+                raise InputError(f"{path}: row {number}: no {', '.join(missing)}; make the table anew with jinyu score")
+            yield {c: None if row.get(c) is None else float(row[c]) if c in numbers else row[c] for c in columns}
+            number += 1
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (ValueError, csv.Error, RecursionError, zipfile.BadZipFile, KeyError, AttributeError, TypeError) as error:
+        raise InputError(f"{path}: row {number}: damaged ({error}); make the table anew with jinyu score") from error
+
+
+def _read_jsonl(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            yield flatten(json.loads(line))
+
+
+def _read_csv(path: Path) -> Iterator[Row]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for row in csv.DictReader(file):
+            yield {k: _uncell(v) for k, v in row.items()}
+
+
+def _uncell(text: str) -> Any:
+    return (text[1:] if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@", "\t", "\r") else text) or None
+
+
+def _read_parquet(path: Path) -> Iterator[Row]:
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(CHUNK):
+            yield from batch.to_pylist()
+
+
+def _read_xlsx(path: Path) -> Iterator[Row]:
+    from openpyxl import load_workbook
+
+    book = load_workbook(path, read_only=True)
+    try:
+        rows = book.worksheets[0].iter_rows(values_only=True)
+        head = next(rows, ())
+        for row in rows:
+            yield dict(zip(head, row, strict=False))
+    finally:
+        book.close()
+
+
+_READERS = {"jsonl": _read_jsonl, "csv": _read_csv, "parquet": _read_parquet, "xlsx": _read_xlsx}

@@ -5,6 +5,7 @@ const MOST_LINKS = 4; // turns named for one failed item
 function callView(place) {
   const call = DATA.calls[place];
   const roles = new Set(call.turns.map((turn) => turn[TURN.role]));
+  const player = call.audio ? audioPlayer(call.audio) : null;
   return el(
     "div",
     { class: "call" },
@@ -17,8 +18,9 @@ function callView(place) {
         { class: "conversation", "aria-label": t("conversation") },
         call.review_reason ? el("p", { class: "notice" }, t("needs_review", { reason: call.review_reason })) : null,
         call.whole ? null : el("p", { class: "notice" }, t("agents_only")),
+        player?.box,
         call.turns.length
-          ? el("ol", { class: roles.size > 1 ? "turns two-sided" : "turns" }, call.turns.map((turn, n) => turnItem(place, turn, n)))
+          ? el("ol", { class: roles.size > 1 ? "turns two-sided" : "turns" }, call.turns.map((turn, n) => turnItem(place, turn, n, player)))
           : el("p", { class: "empty" }, t("no_turns")),
       ),
       aside(place),
@@ -40,7 +42,26 @@ function neighbours(place) {
   return el("nav", {}, link(at - 1, "previous_call"), el("span", { class: "note" }, where), link(at + 1, "next_call"));
 }
 
-function turnItem(place, turn, n) {
+// The address goes in when something is to be played: till then nothing is loaded. `#t=` is the second to begin with.
+function audioPlayer(address) {
+  const failed = el("p", { class: "notice", hidden: true }, t("no_audio", { path: decodeURIComponent(address) }));
+  const audio = el("audio", { id: "audio", controls: true, preload: "none", src: address, "aria-label": t("audio") });
+  audio.addEventListener("error", () => (failed.hidden = false));
+  const play = (ms) => {
+    audio.src = `${address}#t=${ms / 1000}`;
+    audio.play().catch(() => {}); // an error of the file is shown by the event above
+  };
+  return { box: el("div", { class: "player" }, audio, failed), play };
+}
+
+function moment(start, player) {
+  if (start === null) return null;
+  if (!player) return el("time", {}, clock(start));
+  const name = t("play", { at: clock(start) });
+  return el("button", { class: "link play", "aria-label": name, title: name, onclick: () => player.play(start) }, `▶ ${clock(start)}`);
+}
+
+function turnItem(place, turn, n, player) {
   const [id, role, start, text, label, alarm] = turn;
   const found = alarm === null ? null : DATA.calls[place].alarms[alarm];
   const given = label === null || found ? null : DATA.labels[label];
@@ -48,7 +69,7 @@ function turnItem(place, turn, n) {
   return el(
     "li",
     { class: `turn ${role}${found ? " flagged" : ""}`, id: `turn-${n}`, tabindex: "-1" },
-    el("p", { class: "who" }, el("b", {}, t(`role_${role}`)), el("span", {}, `#${id}`), start === null ? null : el("time", {}, clock(start)), name),
+    el("p", { class: "who" }, el("b", {}, t(`role_${role}`)), el("span", {}, `#${id}`), moment(start, player), name),
     el("div", { class: "bubble" }, el("p", { class: "text" }, found ? highlighted(text, found.evidence) : text)),
     found ? alarmCard(`${place}/${alarm}`, found) : null,
   );

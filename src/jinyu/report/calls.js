@@ -1,7 +1,7 @@
 // The second view: the table of calls. Sorted and filtered in memory; only one page of rows is ever in the document.
 
 const PAGE = 50;
-const NO_FILTER = { query: "", agent: "", type: "", item: "", status: "" };
+const NO_FILTER = { query: "", agent: "", type: "", item: "", status: "", period: "" };
 const list = { ...NO_FILTER, sort: "alarms", down: true, page: 0, found: [] };
 
 const agentKey = (id) => (id === null ? "null" : `=${id}`); // a value that no name of an agent can take from another
@@ -32,6 +32,7 @@ function matches(call, place) {
   if (list.type && !call.alarms.some((alarm) => String(alarm.label) === list.type)) return false;
   if (list.item && !call.failed.some(([item]) => String(item) === list.item)) return false;
   if (list.status && !STATUS[list.status](call, place)) return false;
+  if (list.period && String(call.period) !== list.period) return false;
   const query = list.query.trim().toLowerCase();
   const has = (text) => String(text).toLowerCase().includes(query);
   return !query || has(call.call_id) || has(call.agent_id ?? "") || call.turns.some((turn) => has(turn[TURN.text]));
@@ -72,6 +73,7 @@ function callsView() {
   const agents = DATA.overview.agents.map((a) => [agentKey(a.agent_id), agentName(a.agent_id)]);
   agents.sort((a, b) => a[1].localeCompare(b[1], "zh", { numeric: true }));
   const items = DATA.overview.items.map((row) => row.item);
+  const periods = PERIODS.flatMap((period, place) => (period.calls ? [[String(place), period.name]] : []));
   const clear = () => {
     openCalls({});
     document.getElementById("search").focus();
@@ -89,6 +91,9 @@ function callsView() {
       field("agent", select("agent", [any, ...agents], list.agent, (value) => change({ agent: value }))),
       field("type", select("type", named(TYPES, DATA.labels), list.type, (value) => change({ type: value }))),
       field("item", select("item", named(items, DATA.items), list.item, (value) => change({ item: value }))),
+      periods.length > 1
+        ? field("period", select("period", [any, ...periods], list.period, (value) => change({ period: value })))
+        : null,
       el("button", { type: "button", class: "quiet", id: "clear", onclick: clear }, t("clear")),
     ),
     found,

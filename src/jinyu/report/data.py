@@ -14,7 +14,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from jinyu.agents import Agents
+from jinyu.report.audio import address
 from jinyu.report.tables import Case, Row
+from jinyu.report.timeline import timeline
 from jinyu.scorecard import Scorecard
 from jinyu.taxonomy import Taxonomy
 from jinyu.types import SCHEMA
@@ -23,8 +26,10 @@ TURN_COLUMNS = ("turn_id", "role", "start_ms", "text", "label", "alarm")
 BIN = 10  # points of score a bar of the distribution
 
 
-def payload(cases: Sequence[Case], lang: str, card: Scorecard, taxonomy: Taxonomy | None, unread: int = 0) -> dict[str, Any]:
-    """The JSON value of the page."""
+def payload(
+    cases: Sequence[Case], lang: str, card: Scorecard, taxonomy: Taxonomy | None, unread: int = 0, out: Path | None = None
+) -> dict[str, Any]:
+    """The JSON value of the page. `out` is the folder that the report will stand in: audio is linked from there."""
     labels = _labels(cases, lang, taxonomy)
     items = _items(cases, lang, card)
     models = list({row["model"]["sha256"]: row["model"] for row in _judged(cases)}.values())
@@ -32,19 +37,24 @@ def payload(cases: Sequence[Case], lang: str, card: Scorecard, taxonomy: Taxonom
     item_place = {item["id"]: place for place, item in enumerate(items)}
     model_place = {model["sha256"]: place for place, model in enumerate(models)}
     calls = [_call(case, label_place, item_place, model_place) for case in cases]
+    # the tables' own, so that reviews are kept apart by batch and shared by both languages
+    digest = hashlib.sha256(json.dumps([[label["code"] for label in labels], calls], sort_keys=True).encode()).hexdigest()[:16]
+    own = [Counter(label_place[_code(row)] for row in _alarms(case)) for case in cases]
+    time, periods = timeline(cases, own, [len(_judged([case])) for case in cases])
+    for case, call, period in zip(cases, calls, periods, strict=True):
+        call["period"] = period
+        if audio := out and address(case.call, out):
+            call["audio"] = audio
     strings = json.loads(Path(__file__).with_name("strings.json").read_text(encoding="utf-8"))
     return {
         "schema": SCHEMA,
         "lang": lang,
-        # the tables' own, so that reviews are kept apart by batch and shared by both languages
-        "digest": hashlib.sha256(json.dumps([[label["code"] for label in labels], calls], sort_keys=True).encode()).hexdigest()[
-            :16
-        ],
+        "digest": digest,
         "strings": {name: texts[lang] for name, texts in strings.items()},
         "models": models,
         "labels": labels,
         "items": items,
-        "overview": _overview(cases, label_place, item_place, unread),
+        "overview": {**_overview(cases, label_place, item_place, unread), "time": time},
         "turn_columns": TURN_COLUMNS,
         "calls": calls,
     }
@@ -156,24 +166,18 @@ def _overview(cases: Sequence[Case], labels: dict[str, int], items: dict[str, in
 
 
 def _agents(cases: Sequence[Case], labels: dict[str, int]) -> list[dict[str, Any]]:
-    """An entry an agent, the most alarms first."""
-    of_agent: dict[str | None, list[Case]] = defaultdict(list)
+    """An entry an agent, with the figures and in the order of the table `agents`."""
+    agents = Agents()
+    types: dict[str | None, Counter[int]] = defaultdict(Counter)
     for case in cases:
-        of_agent[case.call["agent_id"]].append(case)
-    found = []
-    for agent, own in of_agent.items():
-        types = Counter(labels[_code(row)] for case in own for row in _alarms(case))
-        scores = [case.call["score"] for case in own if case.call["score"] is not None]
-        utterances = len(_judged(own))
-        found.append(
-            {
-                "agent_id": agent,
-                "calls": len(own),
-                "utterances": utterances,
-                "alarms": sum(types.values()),
-                "per_hundred": round(100 * sum(types.values()) / utterances, 2) if utterances else None,
-                "mean_score": round(fmean(scores), 2) if scores else None,
-                "types": sorted(types.items()),
-            }
-        )
-    return sorted(found, key=lambda a: (-a["alarms"], -(a["per_hundred"] or 0), str(a["agent_id"])))
+        agents.add({**case.call, "needs_review": bool(case.call["review_reason"])}, _judged([case]))
+        types[case.call["agent_id"]].update(labels[_code(row)] for row in _alarms(case))
+    return [
+        {
+            **{name: row[name] for name in ("agent_id", "calls", "utterances", "mean_score")},
+            "alarms": row["flagged"],
+            "rate": [row[f"taboo_per_1000{end}"] for end in ("", "_low", "_high")],
+            "types": sorted(types[row["agent_id"]].items()),
+        }
+        for row in agents.rows()
+    ]

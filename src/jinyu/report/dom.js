@@ -40,6 +40,8 @@ function clock(ms) {
 
 const agentName = (id) => (id === null || id === "" ? t("no_agent") : String(id));
 
+const PERIODS = DATA.overview.time.periods;
+
 // The colour of a taboo type goes with its place among the types of the batch; it never stands alone, a name is beside it.
 const TYPES = DATA.overview.types.map((type) => type.label);
 const typeClass = (label) => `type-${TYPES.indexOf(label) % 6}`;

@@ -21,6 +21,7 @@ function overviewView() {
     el(
       "div",
       { class: "charts" },
+      o.alarms && PERIODS.length > 1 ? card("time_chart", timeChart(o.time), "wide", { by: t(`by_${o.time.by}`) }) : null,
       card("score_chart", scoreChart(o.scores)),
       card("types_chart", rows(o.types, (type) => bar(DATA.labels[type.label].name, type.alarms, max(o.types, "alarms"), {
         colour: typeClass(type.label), filter: { type: String(type.label) },
@@ -40,8 +41,9 @@ function tile(name, value, note = null, filter = null) {
   return filter ? el("button", { class: "tile", onclick: () => openCalls(filter) }, inside) : el("div", { class: "tile" }, inside);
 }
 
-function card(key, content, extra = "") {
-  return el("section", { class: `card ${extra}` }, el("h3", {}, t(key)), el("p", { class: "note" }, t(`${key}_note`)), content);
+function card(key, content, extra = "", values = {}) {
+  const note = el("p", { class: "note" }, t(`${key}_note`, values));
+  return el("section", { class: `card ${extra}`, id: key }, el("h3", {}, t(key)), note, content);
 }
 
 function rows(list, make) {
@@ -98,6 +100,8 @@ function scoreChart(bins) {
 
 function agentTable(agents) {
   const most = max(agents, "alarms");
+  const top = Math.max(...agents.map((a) => a.rate[2]), 1e-9);
+  const house = (1000 * DATA.overview.alarms) / Math.max(1, DATA.overview.utterances);
   const open = (a) => () => openCalls({ agent: agentKey(a.agent_id) });
   const line = (a) =>
     el(
@@ -106,19 +110,34 @@ function agentTable(agents) {
       el("th", { scope: "row" }, el("button", { class: "link", onclick: open(a) }, agentName(a.agent_id))),
       el("td", { class: "stretch" }, stack(a, most)),
       el("td", { class: "n" }, number.format(a.alarms)),
-      el("td", { class: "n" }, orDash(a.per_hundred, tenths)),
+      el("td", { class: "stretch" }, interval(a.rate, house, top)),
+      el("td", { class: "n" }, tenths.format(a.rate[0])),
       el("td", { class: "n" }, number.format(a.calls)),
       el("td", { class: "n" }, orDash(a.mean_score, tenths)),
     );
   const body = el("tbody", {}, agents.slice(0, SHOWN).map(line));
-  const head = [el("th", { scope: "col" }, t("agent")), el("td")];
-  for (const name of ["alarms", "per_hundred", "n_calls", "mean_score"]) head.push(el("th", { scope: "col", class: "n" }, t(name)));
+  const column = (name) => el("th", { scope: "col", class: "n" }, t(name));
+  const head = [el("th", { scope: "col" }, t("agent")), el("td"), column("alarms"), el("td")];
+  head.push(...["per_thousand", "n_calls", "mean_score"].map(column));
   return el(
     "div",
     {},
     el("p", { class: "legend" }, TYPES.map((label) => typeChip(label, 1))),
     el("table", { class: "agents" }, el("thead", {}, el("tr", {}, head)), body),
     showAll(agents, body, line),
+  );
+}
+
+// From the low to the high end, a dot at the rate, and a line where the whole batch stands.
+function interval([rate, low, high], house, top) {
+  const at = (value) => `${(100 * value) / top}%`;
+  const name = t("interval", { rate: tenths.format(rate), low: tenths.format(low), high: tenths.format(high) });
+  return el(
+    "span",
+    { class: "interval", role: "img", "aria-label": name, title: name },
+    el("i", { class: "house", style: { left: at(house) } }),
+    el("i", { class: "span", style: { left: at(low), width: at(high - low) } }),
+    el("i", { class: "rate", style: { left: at(rate) } }),
   );
 }
 

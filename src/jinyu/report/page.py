@@ -23,7 +23,7 @@ from jinyu.types import InputError, Recording
 
 NAME = "report.html"
 HERE = Path(__file__).parent
-SCRIPTS = ("dom.js", "reviews.js", "overview.js", "calls.js", "call.js", "main.js")  # one scope, in this order
+SCRIPTS = ("dom.js", "reviews.js", "time.js", "overview.js", "calls.js", "call.js", "main.js")  # one scope, in this order
 _UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")  # a lone surrogate cannot be written as UTF-8
 
 
@@ -42,7 +42,7 @@ def write(
     customers' turns where the tables do not.
     """
     cases = tables.read(out, recordings or {}, redact)
-    payload = data.payload(cases, lang, scorecard, taxonomy, unread=tables.count_errors(out))
+    payload = data.payload(cases, lang, scorecard, taxonomy, unread=tables.count_errors(out), out=out)
     path = out / NAME
     partial = path.with_name(NAME + ".part")
     try:
@@ -55,9 +55,11 @@ def write(
 
 def render(payload: dict[str, Any], lang: str) -> str:
     """The whole file as text."""
-    style = _read("report.css")
-    script = '"use strict";\n(() => {\n' + "\n".join(map(_read, SCRIPTS)) + "})();\n"
+    style = _read("vendor/uPlot.min.css") + "\n" + _read("report.css")
+    script = _library() + '"use strict";\n(() => {\n' + "\n".join(map(_read, SCRIPTS)) + "})();\n"
     policy = f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
+    if any("audio" in call for call in payload["calls"]):
+        policy += "; media-src 'self' file:"  # files beside the report
     return Template(_read("page.html")).substitute(
         lang="zh-CN" if lang == "zh" else "en",
         title=escape(payload["strings"]["title"]),
@@ -73,6 +75,11 @@ def embed(value: Any) -> str:
     """JSON that may stand inside a script element."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return _UNSAFE.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
+def _library() -> str:
+    """uPlot with its licence, which every copy must carry."""
+    return f"/*!\n{_read('vendor/uPlot.LICENSE')}\n*/\n{_read('vendor/uPlot.iife.min.js')}\n"
 
 
 def _read(name: str) -> str:
