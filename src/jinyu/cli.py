@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinyu import __version__, cli_scorecard
+from jinyu import __version__, cli_drift, cli_scorecard
 from jinyu.report import command as report_command
 from jinyu.types import InputError, ModelError, ScorecardError
 
@@ -118,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     info.set_defaults(run=_info)
     cli_scorecard.register(commands)
     report_command.register(commands)
+    cli_drift.register(commands, _model_options)
     return parser
 
 

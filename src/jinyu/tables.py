@@ -1,4 +1,7 @@
-"""Output tables: JSONL, CSV, Parquet, XLSX. A table appears under its name only when it is complete, and the same rows give the same bytes."""
+"""Tables of records: JSONL, CSV, Parquet, XLSX written; all but the last read back.
+
+A table appears under its name only when it is complete, and the same rows give the same bytes.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,79 @@ def write(path: Path, table_format: str, rows: Callable[[], Iterable[Row]]) -> N
         raise InputError(f"{path}: cannot be written ({error.strerror}); free the disk or name another folder with -o") from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def find(path: Path, name: str) -> Path:
+    """The table `name` of an output folder, or `path` itself if it is a file. Raises `InputError`."""
+    if path.is_file():
+        return path
+    found = [p for f in ("jsonl", "parquet", "csv") if (p := path / f"{name}.{f}").is_file()]
+    if not found:
+        raise InputError(f"{path}: no {name}.jsonl, .parquet or .csv there; make them with: jinyu score CALLS -o {path}")
+    return found[0]
+
+
+def read(path: Path) -> Iterator[tuple[str, Row]]:
+    """(place, record) of a JSONL, CSV or Parquet table; `place` is `FILE:row` for messages. The cells of a CSV are all strings.
+
+    Raises `InputError` with the file, the row and the remedy.
+    """
+    readers = {".jsonl": _read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}
+    if path.suffix not in readers:
+        raise InputError(f"{path}: a table in {', '.join(readers)} is expected")
+    try:
+        yield from readers[path.suffix](path)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def number(value: Any, name: str, place: str) -> float:
+    """The number in a cell. Raises `InputError`."""
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{place}: {name} is {value!r}, expected a number") from error
+
+
+def _read_jsonl(path: Path) -> Iterator[tuple[str, Row]]:
+    with path.open(encoding="utf-8") as file:
+        for line_number, line in enumerate(file, 1):
+            place = f"{path}:{line_number}"
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise InputError(f"{place}: not JSON ({error}); one object a line") from error
+            if not isinstance(row, dict):
+                raise InputError(f"{place}: expected an object, got {type(row).__name__}")
+            yield place, row
+
+
+def _read_csv(path: Path) -> Iterator[tuple[str, Row]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for row_number, row in enumerate(csv.DictReader(file), 2):
+            place = f"{path}:{row_number}"
+            if None in row or None in row.values():
+                raise InputError(f"{place}: not as many cells as the head has columns")
+            yield place, {k: v[1:] if _cell(v[1:]) == v else v for k, v in row.items()}  # the quote that `_cell` put in front
+
+
+def _read_parquet(path: Path) -> Iterator[tuple[str, Row]]:
+    try:
+        from pyarrow import ArrowException, parquet
+    except ImportError as error:
+        raise InputError(f"{path}: Parquet needs the tables extra: pip install 'jinyu[tables]'") from error
+    try:
+        row_number = 0
+        for batch in parquet.ParquetFile(path).iter_batches(CHUNK):
+            for row in batch.to_pylist():
+                row_number += 1
+                yield f"{path}: row {row_number}", row
+    except ArrowException as error:
+        raise InputError(f"{path}: not a Parquet file ({error})") from error
 
 
 def check_format(table_format: str) -> None:
