@@ -160,7 +160,7 @@ def test_folders_without_tables_or_with_too_many(tmp_path):
         ("{", r"utterances\.jsonl: row 2: damaged"),
         ("[]", r"row 2: damaged"),
         ("{}", r"row 2: no schema, call_id, .*; make the table anew"),
-        (json.dumps({**row("a", 0), "probability": "x"}), r"row 2: damaged \(could not convert string to float: 'x'\)"),
+        (json.dumps({**row("a", 0), "probability": "x"}), r"row 2: probability is 'x', expected a number"),
     ],
 )
 def test_a_damaged_row_is_named(tmp_path, line, message):

@@ -306,7 +306,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--batch", type=int, default=32, help="(default: %(default)s)")
     p.add_argument("--seed", type=int, default=17, help="(default: %(default)s)")
     p.add_argument("--threads", type=int, help="CPU threads (default: the cores of the machine)")
-    p.add_argument("--false-alarms-per-1000", type=float, metavar="X", help="promise for decent speech (default: as training.calibrate)")
+    p.add_argument(
+        "--false-alarms-per-1000", type=float, metavar="X", help="promise for decent speech (default: as training.calibrate)"
+    )
     p.add_argument("--skip-errors", action="store_true", help="leave out rows that cannot be used, and go on")
     p.add_argument("--report-to", choices=sorted(TRACKERS), help="also log training there, if it is installed")
     p.add_argument("--promote", action="store_true", help="if the gate lets it pass, replace the current model")

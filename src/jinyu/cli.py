@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinyu import __version__, cli_scorecard, diff, review
+from jinyu import __version__, cli_drift, cli_scorecard, diff, review
 from jinyu.promise import CONFIDENCE, PREVALENCE, PromiseError
 from jinyu.report import command as report_command
 from jinyu.types import InputError, ModelError, ScorecardError
@@ -131,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     report_command.register(commands)
     review.register(commands)
     diff.register(commands)
+    cli_drift.register(commands, _model_options)
     return parser
 
 

@@ -42,6 +42,15 @@ class Engine:
         pad = self._tokenizer.token_to_id("<pad>")
         self._pad = pad if pad is not None else self._tokenizer.token_to_id("[PAD]") or 0
         self._temperature = temperature
+        unknown = self._tokenizer.token_to_id("<unk>")
+        self._unknown = unknown if unknown is not None else self._tokenizer.token_to_id("[UNK]")
+        self.hidden = int(next(o.shape[1] for o in self._session.get_outputs() if o.name == "embedding"))
+
+    def count_tokens(self, texts: list[str]) -> NDArray[np.int64]:
+        """(n, 2): the tokens of each model text, marks of begin and end left out, and how many of them the model never learned."""
+        encodings = self._tokenizer.encode_batch(texts, add_special_tokens=False)
+        counts = [(len(e.ids), e.ids.count(self._unknown)) for e in encodings]
+        return np.array(counts, dtype=np.int64).reshape(len(texts), 2)
 
     def run(self, texts: list[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Probabilities (n, leaves) after temperature and unit-length embeddings (n, hidden) of n model texts."""

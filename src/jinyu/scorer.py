@@ -87,11 +87,20 @@ class Scorer:
 
     def predict_proba(self, utterances: Iterable[str]) -> NDArray[np.float32]:
         """Probabilities of shape (n, leaves), columns as `leaves`; a row without words is all zeros."""
+        return self.features(utterances)[0]
+
+    def features(self, utterances: Iterable[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What the network makes of utterances, in one pass: (n, leaves) as `predict_proba`, and embeddings (n, hidden).
+
+        An embedding is a unit vector, that of the window most probably taboo where a text is long; a row without words is all zeros.
+        """
         texts = _checked(utterances)
-        if not texts:
-            return np.zeros((0, len(self.leaves)), dtype=np.float32)
-        parts = [self._run(texts[start : start + CHUNK])[0] for start in range(0, len(texts), CHUNK)]
-        return np.concatenate(parts)
+        parts = [self._run(texts[start : start + CHUNK]) for start in range(0, max(1, len(texts)), CHUNK)]
+        return np.concatenate([p for p, _ in parts]), np.concatenate([v for _, v in parts])
+
+    def count_tokens(self, utterances: Iterable[str]) -> NDArray[np.int64]:
+        """(n, 2): the tokens of each utterance, and how many of them the model never learned."""
+        return self._engine.count_tokens([text.normalise(t) for t in _checked(utterances)])
 
     def _run(self, texts: list[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(n, leaves) probabilities over the windows of each text, and (n, hidden) embeddings of its worst window."""
@@ -102,7 +111,7 @@ class Scorer:
                     pieces.append((row, piece))
         probabilities = np.zeros((len(texts), len(self.leaves)), dtype=np.float32)
         if not pieces:
-            return probabilities, np.zeros((len(texts), 1), dtype=np.float32)
+            return probabilities, np.zeros((len(texts), self._engine.hidden), dtype=np.float32)
         out, vectors = self._engine.run([piece for _, piece in pieces])
         embeddings = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)
         start = 0

@@ -166,36 +166,60 @@ def _write_xlsx(path: Path, rows: Callable[[], Iterable[Row]]) -> None:
 _WRITERS = {"jsonl": _write_jsonl, "csv": _write_csv, "parquet": _write_parquet, "xlsx": _write_xlsx}
 
 
-def find(folder: Path, name: str, table_format: str | None = None) -> Path:
-    """The file of one table in an output folder. Raises `InputError` if there is none, or more than one and no format is named."""
+def find(path: Path, name: str, table_format: str | None = None) -> Path:
+    """The file of one table in an output folder, or `path` itself if it is a file.
+
+    Raises `InputError` if there is none, or more than one and no format is named.
+    """
+    if path.is_file():
+        return path
     names = [f"{name}.{f}" for f in ([table_format] if table_format else FORMATS)]
-    found = [folder / n for n in names if (folder / n).is_file()]
+    found = [path / n for n in names if (path / n).is_file()]
     if not found:
-        why = f"no {' or '.join(names)}" if folder.is_dir() else "no such folder"
-        raise InputError(f"{folder}: {why}; name an output folder of: jinyu score CALLS -o OUT")
+        why = f"no {' or '.join(names)}" if path.is_dir() else "no such folder"
+        raise InputError(f"{path}: {why}; name an output folder of: jinyu score CALLS -o OUT")
     if len(found) > 1:
         many = " and ".join(p.name for p in found)
-        raise InputError(f"{folder}: holds {many}, perhaps of different runs; say which with --format {found[0].suffix[1:]}")
+        raise InputError(f"{path}: holds {many}, perhaps of different runs; say which with --format {found[0].suffix[1:]}")
     return found[0]
 
 
-def read(path: Path, columns: Sequence[str], numbers: Sequence[str] = ()) -> Iterator[Row]:
-    """The named columns of each row of a table that jinyu wrote, flat (`evidence.text`), one row at a time; those of `numbers` as floats
-    or None. Raises `InputError` with the row if it is damaged or a column is missing."""
+def records(path: Path) -> Iterator[tuple[str, Row]]:
+    """(place, record) of each row of a table that jinyu wrote, flat (`evidence.text`), one at a time; `place` is for messages.
+
+    Empty cells are None; the numbers of a CSV are strings. Raises `InputError` with the row if it is damaged.
+    """
+    if path.suffix[1:] not in _READERS:
+        raise InputError(f"{path}: not a table that jinyu writes ({', '.join(FORMATS)})")
     check_format(path.suffix[1:])
-    number = 1
+    place = f"{path}: row 1"
     try:
-        for row in _READERS[path.suffix[1:]](path):
-            if missing := [c for c in columns if c not in row]:
-                raise InputError(f"{path}: row {number}: no {', '.join(missing)}; make the table anew with jinyu score")
-            yield {c: None if row.get(c) is None else float(row[c]) if c in numbers else row[c] for c in columns}
-            number += 1
+        for number, row in enumerate(_READERS[path.suffix[1:]](path), 1):
+            place = f"{path}: row {number}"
+            yield place, row
+            place = f"{path}: row {number + 1}"
     except InputError:
         raise
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ValueError, csv.Error, RecursionError, zipfile.BadZipFile, KeyError, AttributeError, TypeError) as error:
-        raise InputError(f"{path}: row {number}: damaged ({error}); make the table anew with jinyu score") from error
+        raise InputError(f"{place}: damaged ({error}); make the table anew with jinyu score") from error
+
+
+def read(path: Path, columns: Sequence[str], numbers: Sequence[str] = ()) -> Iterator[Row]:
+    """The named columns of each row; those of `numbers` as floats or None. Raises `InputError` as `records` does, or if one is missing."""
+    for place, row in records(path):
+        if missing := [c for c in columns if c not in row]:
+            raise InputError(f"{place}: no {', '.join(missing)}; make the table anew with jinyu score")
+        yield {c: None if row.get(c) is None else number(row[c], c, place) if c in numbers else row[c] for c in columns}
+
+
+def number(value: Any, name: str, place: str) -> float:
+    """The number in a cell. Raises `InputError`."""
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{place}: {name} is {value!r}, expected a number; make the table anew with jinyu score") from error
 
 
 def _read_jsonl(path: Path) -> Iterator[Row]:
