@@ -14,6 +14,8 @@ LOUDER_DB = 12.0
 
 def gate(one: Samples, other: Samples) -> tuple[Samples, Samples]:
     """Both channels, each silent in the frames in which the other is more than 12 dB louder."""
+    if not len(one):
+        return one, other
     powers = _power(one), _power(other)
     factor = 10 ** (LOUDER_DB / 10)
     return _mute(one, powers[1] > factor * powers[0]), _mute(other, powers[0] > factor * powers[1])

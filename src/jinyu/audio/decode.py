@@ -43,7 +43,7 @@ def decode(path: Path) -> list[Samples]:
     if not blocks:
         raise InputError(f"{path}: no sound in it; {_convert(path)}")
     samples = np.concatenate(blocks)
-    return [samples[k::count].astype(np.float32) / 32768 for k in range(count)]
+    return [np.multiply(samples[k::count], np.float32(1 / 32768), dtype=np.float32) for k in range(count)]
 
 
 def _convert(path: Path, how: str = "") -> str:

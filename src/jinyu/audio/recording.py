@@ -68,7 +68,7 @@ def read(path: Path, options: audio.AudioOptions | None = None, tell: Tell | Non
 
 def alive(channels: list[Samples]) -> list[int]:
     """The channels that carry a party of their own: one of two alike, and not one that is dead beside the other."""
-    if len(channels) == 1 or np.array_equal(*channels):
+    if len(channels) == 1 or np.array_equal(channels[0], channels[1]):
         return [0]
     powers = [float(np.mean(np.square(channel, dtype=np.float64))) for channel in channels]
     loud = [k for k, power in enumerate(powers) if power > max(powers) / 10 ** (DEAD_DB / 10)]
