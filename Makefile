@@ -3,7 +3,8 @@ PYTHON ?= python3
 
 demo: .venv-demo/ok   ## score the sample calls and say what was found
 	.venv-demo/bin/jinyu score data/recordings -o out/demo --report
-test: .venv/ok build/base/config.json browser   ## everything that must hold
+audio: .venv/audio-ok   ## the audio extra, and the weights of its default recogniser (230 MB to download)
+test: .venv/ok .venv/audio-ok build/base/config.json browser   ## everything that must hold
 	.venv/bin/python -m pytest
 browser:   ## headless Chromium for the tests of the report, where apt-get and root are there
 	@{ command -v chromium && command -v chromedriver; } >/dev/null || \
@@ -25,7 +26,9 @@ bench: .venv/ok   ## speed and memory against named peers; 2,000 calls killed an
 # the CPU build of torch first: the default one brings gigabytes for GPUs
 .venv/ok: pyproject.toml
 	$(PYTHON) -m venv .venv && .venv/bin/pip install -q torch==2.13.0 && .venv/bin/pip install -q -e '.[tables,train,dev]' && touch $@
+.venv/audio-ok: .venv/ok src/jinyu/audio/weights.py
+	.venv/bin/pip install -q -e '.[audio]' && .venv/bin/jinyu audio setup && touch $@
 build/base/config.json: .venv/ok training/base.py
 	.venv/bin/python -m training.base
 
-.PHONY: demo test browser check train evaluate bench
+.PHONY: demo audio test browser check train evaluate bench

@@ -34,7 +34,7 @@ def test_score_writes_tables_and_judges_agents_only(calls, tmp_path, tiny_run, c
     (utterance,) = rows(out / "utterances.jsonl")
     assert (utterance["call_id"], utterance["role"], utterance["text"]) == ("g", "agent", "您好")
     assert set(utterance) == {
-        "call_id", "turn_id", "agent_id", "role", "start_ms", "end_ms", "text", "kind", "category", "scenario", "label_zh",
+        "call_id", "turn_id", "agent_id", "role", "start_ms", "end_ms", "asr_uncertain", "text", "kind", "category", "scenario", "label_zh",
         "probability", "taboo_probability", "flagged", "reason", "evidence", "rule", "suggestion", "truncated", "model", "schema",
     }  # fmt: skip
     (call,) = rows(out / "calls.jsonl")

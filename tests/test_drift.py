@@ -138,11 +138,11 @@ def test_without_a_model_the_tables_are_compared_all_the_same(tmp_path, monkeypa
 def test_batches_that_cannot_be_read(tmp_path, capsys):
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(InputError, match=r"no utterances.jsonl, .parquet or .csv there; make them with: jinyu score"):
+    with pytest.raises(InputError, match=r"no utterances\.jsonl or .*; name an output folder of: jinyu score"):
         drift.read(empty)
     bad = tmp_path / "utterances.jsonl"
     for line, message in [
-        ("{", "utterances.jsonl:1: not JSON"),
+        ("{", r"utterances\.jsonl: row 1: damaged"),
         ('{"text": "好"}', "no category, scenario"),
         ("", "no utterances in it"),
     ]:

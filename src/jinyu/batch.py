@@ -19,9 +19,9 @@ from functools import cache, partial
 from heapq import nlargest
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinyu import recordings, speakers, tables
+from jinyu import audio, recordings, speakers, tables
 from jinyu.agents import Agents
 from jinyu.artifact import Artifact
 from jinyu.journal import Journal
@@ -31,8 +31,12 @@ from jinyu.scorecard import Scorecard
 from jinyu.scorer import Scorer
 from jinyu.types import SCHEMA, InputError, Judgement, Recording, Role, Turn
 
+if TYPE_CHECKING:
+    from jinyu.audio.recording import Heard
+
 WRITTEN = ("utterances", "calls", "agents", "turns", "review", "errors", "journal")
 SHOWN = 10  # alarms and errors that the summary quotes
+ASR_SURE = 0.5  # a turn that the recogniser trusts less is marked `asr_uncertain`
 Line = dict[str, Any]
 Source = tuple[str, Callable[[], Iterable[Recording]]]  # (name, what reads its recordings; may raise InputError)
 
@@ -63,6 +67,10 @@ class Summary:
     resumed: bool = False
     judged: int = 0
     seconds: float = 0.0
+    heard: float = 0.0  # seconds of sound that were recognised
+    listening: float = 0.0  # seconds that it took
+    passed_over: list[Path] = field(default_factory=list)  # audio files of the folders, where audio cannot be read
+    passed_over_reason: str = ""
 
 
 def judge_turns(recording: Recording, scorer: Scorer) -> list[Judgement | None]:
@@ -128,6 +136,7 @@ def _utterance(recording: Recording, turn: Turn, judgement: Judgement, redact: b
         "role": str(turn.role),
         "start_ms": turn.start_ms,
         "end_ms": turn.end_ms,
+        "asr_uncertain": turn.asr_confidence is not None and turn.asr_confidence < ASR_SURE,
     }
     record = {**head, **judgement.to_dict()}
     if redact:
@@ -152,16 +161,27 @@ def score_paths(
 ) -> Summary:
     """Score files and folders into `out`; the same call after a kill goes on where that one stopped.
 
+    Where audio cannot be read, the audio files in folders are passed over and the summary says so; one that is named is an error.
     Raises `InputError` if a named path is not there, nothing is found, `out` cannot be written, or it holds an unfinished batch of other
     files or settings (unless `restart`).
     """
+    options = options or recordings.ReadOptions()
     # the tables of an earlier run are no calls
-    files = [f for f in recordings.find_files(paths) if f.stem not in WRITTEN or f.resolve().parent != out.resolve()]
+    files = [f for f in recordings.find_files(paths, True) if f.stem not in WRITTEN or f.resolve().parent != out.resolve()]
+    lack, passed_over = audio.missing(options.audio), []
+    if lack and any(map(recordings.is_audio, files)):
+        if named := [p for p in paths if recordings.is_audio(p) and not p.is_dir()]:
+            raise InputError(f"{named[0]}: {lack}")
+        passed_over = [f for f in files if recordings.is_audio(f)]
+        files = [f for f in files if not recordings.is_audio(f)]
     if not files:
-        raise InputError(f"no transcripts in {', '.join(map(str, paths))} (looked for {' '.join(recordings.SUFFIXES)})")
-    sources = [(str(f), partial(recordings.read, f, options)) for f in files]
+        also = f"; {len(passed_over)} audio files there: {lack}" if passed_over else ""
+        looked = " ".join(recordings.SUFFIXES + audio.SUFFIXES)
+        raise InputError(f"no transcripts in {', '.join(map(str, paths))} (looked for {looked}){also}")
+    hearing = Hearing(progress)
+    sources = [(str(f), partial(recordings.read, f, options, hearing)) for f in files]
     seen = hashlib.sha256("\n".join(f"{f} {f.stat().st_size} {f.stat().st_mtime_ns}" for f in files).encode(errors="surrogatepass"))
-    return score_sources(
+    summary = score_sources(
         sources,
         out,
         scorer,
@@ -171,8 +191,11 @@ def score_paths(
         workers=workers,
         restart=restart,
         progress=progress,
-        identity={"files": seen.hexdigest(), "options": asdict(options or recordings.ReadOptions())},
+        identity={"files": seen.hexdigest(), "options": asdict(options)},
     )
+    summary.heard, summary.listening = hearing.seconds, hearing.elapsed
+    summary.passed_over, summary.passed_over_reason = passed_over, lack if passed_over else ""
+    return summary
 
 
 def score_sources(
@@ -366,6 +389,21 @@ class Pace:
             left = f", {_clock(seconds / new * (self.files - self.done))} left" if new else ""
             rate = f", {self.utterances / seconds:.0f}/s" if seconds else ""
             self.show(f"{self.done}/{self.files} files, {self.utterances} utterances{rate}, {self.flagged} flagged{left}")
+
+
+class Hearing:
+    """How much sound was recognised in how long; shows how far the file at hand is."""
+
+    def __init__(self, show: Callable[[str], None] | None) -> None:
+        self.show, self.seconds, self.elapsed = show, 0.0, 0.0
+
+    def __call__(self, heard: Heard) -> None:
+        """Told by the recogniser."""
+        if heard.seconds == heard.duration:
+            self.seconds += heard.duration
+            self.elapsed += heard.elapsed
+        elif self.show:
+            self.show(f"{heard.name}: {_clock(heard.seconds)} of {_clock(heard.duration)} heard, {heard.speed:.1f} x real time")
 
 
 def _clock(seconds: float) -> str:

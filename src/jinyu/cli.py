@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinyu import __version__, cli_drift, cli_scorecard, diff, review
+from jinyu.audio import command as audio_command
 from jinyu.promise import CONFIDENCE, PREVALENCE, PromiseError
 from jinyu.report import command as report_command
 from jinyu.types import InputError, ModelError, ScorecardError
@@ -61,13 +62,13 @@ def _parser() -> argparse.ArgumentParser:
 
     score = commands.add_parser(
         "score",
-        help="score transcripts: files or folders, or - for lines on stdin",
-        description="Scores the agents' turns of transcripts into OUT/utterances and OUT/calls. With -, each line of stdin is one agent "
+        help="score calls, transcripts or audio: files or folders, or - for lines on stdin",
+        description="Scores the agents' turns of transcripts and audio files into OUT/utterances and OUT/calls. With -, each line of stdin is one agent "
         "utterance, and a judgement a line goes to stdout as JSONL (or into OUT).",
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    score.add_argument("calls", nargs="+", metavar="CALLS", help="transcript files or folders (see jinyu formats), or -")
+    score.add_argument("calls", nargs="+", metavar="CALLS", help="transcript or audio files or folders (see jinyu formats), or -")
     score.add_argument("-o", "--out", type=Path, help="output folder (needed unless CALLS is -)")
     score.add_argument(
         "--format", choices=["jsonl", "csv", "parquet", "xlsx"], default="jsonl", help="of the tables (default: %(default)s)"
@@ -110,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument(
         "--report", action="store_true", help="write OUT/report.html too, and OUT/turns.jsonl, what the customers say"
     )
+    audio_command.add_options(score)
     report_command.add_language(score)
     _model_options(score)
     score.set_defaults(run=_score)
@@ -127,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("--model", help="a model or run directory, or a hub name (default: the shipped model)")
     info.add_argument("--json", action="store_true", help="as JSON")
     info.set_defaults(run=_info)
+    audio_command.register(commands)
     cli_scorecard.register(commands)
     report_command.register(commands)
     review.register(commands)
@@ -224,7 +227,7 @@ def _score(args: argparse.Namespace) -> int:
             args.out,
             scorer,
             table_format=args.format,
-            options=recordings.ReadOptions(text_column=args.text_column),
+            options=recordings.ReadOptions(args.text_column, audio_command.options(args)),
             scorecard=scorecard,
             settings=settings,
             workers=args.workers,
@@ -246,6 +249,10 @@ def _print_summary(summary: Summary, args: argparse.Namespace) -> None:
     before = f" ({summary.utterances - summary.judged} of them before it was interrupted)" if summary.resumed else ""
     print(f"{summary.calls} calls, {summary.utterances} agent utterances judged{before} in {summary.seconds:.1f} s{rate}")
     listed = "".join(f", {name} {count}" for name, count in summary.flagged.most_common())
+    if summary.heard:
+        print(
+            f"{summary.heard:.0f} s of sound recognised in {summary.listening:.0f} s, {summary.heard / summary.listening:.1f} x real time"
+        )
     print(f"{summary.flagged.total()} flagged{listed}")
     for row in summary.alarms:
         print(
@@ -257,6 +264,10 @@ def _print_summary(summary: Summary, args: argparse.Namespace) -> None:
         print(f"{summary.needs_review} calls need review: not all turns were judged; review_reason in the calls table says why")
     names = ["utterances", "calls", "agents", *(["review"] if args.review_budget else [])]
     print("written: " + ", ".join(f"{args.out}/{name}.{args.format}" for name in names))
+    if summary.passed_over:
+        print(
+            f"jinyu: {len(summary.passed_over)} audio files passed over: scoring them {summary.passed_over_reason}", file=sys.stderr
+        )
     for error in summary.errors:
         print(f"jinyu: not read: {error['error']}", file=sys.stderr)
     if summary.unread:
@@ -299,10 +310,11 @@ def _short(text: str, most: int = 40) -> str:
 
 
 def _formats(_: argparse.Namespace) -> int:
-    from jinyu import recordings
+    from jinyu import audio, recordings
 
     for name, summary in recordings.formats():
         print(f"{name:14} {summary}")
+    print(f"{'audio':14} {' '.join(audio.SUFFIXES)}: one party a channel, or one channel (jinyu audio info)")
     return 0
 
 

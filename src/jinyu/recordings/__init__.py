@@ -7,12 +7,13 @@ before the wider. `aliyun.py` is an example for a vendor's JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from jinyu import audio
 from jinyu.recordings import (
     aliyun,
     aliyun_sca,
@@ -30,6 +31,9 @@ from jinyu.recordings import (
 )
 from jinyu.recordings.document import Document
 from jinyu.types import InputError, Recording
+
+if TYPE_CHECKING:
+    from jinyu.audio.recording import Heard
 
 ADAPTERS: tuple[ModuleType, ...] = (
     canonical,
@@ -51,25 +55,44 @@ SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".txt", ".
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What a user may say about the input. `text_column`: the column of a table that holds the utterance."""
+    """What a user may say about the input: `text_column`, the column of a table that holds the utterance; `audio`, how sound is recognised."""
 
     text_column: str = "text"
+    audio: audio.AudioOptions = field(default_factory=audio.AudioOptions)
 
 
-def find_files(paths: list[Path]) -> Iterator[Path]:
-    """The transcript files of files and folders (searched whole, in order of name). Raises `InputError` for a path that is not there."""
+def find_files(paths: list[Path], with_audio: bool = False) -> Iterator[Path]:
+    """The transcript files of files and folders (searched whole, in order of name). Raises `InputError` for a path that is not there.
+
+    `with_audio`: folders give audio files too. A file that is named is taken whatever it is.
+    """
+    suffixes = SUFFIXES + audio.SUFFIXES if with_audio else SUFFIXES
     for path in paths:
         if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
+            yield from sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in suffixes)
         elif path.exists():
             yield path
         else:
             raise InputError(f"{path}: no such file or folder")
 
 
-def read(path: Path, options: ReadOptions | None = None) -> list[Recording]:
-    """The recordings of one file. Raises `InputError` with the file, the place in it and the remedy."""
+def is_audio(path: Path) -> bool:
+    """A file of sound, by its name."""
+    return path.suffix.lower() in audio.SUFFIXES
+
+
+def read(path: Path, options: ReadOptions | None = None, tell: Callable[[Heard], None] | None = None) -> list[Recording]:
+    """The recordings of one file. Raises `InputError` with the file, the place in it and the remedy.
+
+    Sound is recognised first, which takes its time: `tell` hears how far it is.
+    """
     options = options or ReadOptions()
+    if is_audio(path):
+        if lack := audio.missing(options.audio):
+            raise InputError(f"{path}: {lack}")
+        from jinyu.audio import recording
+
+        return [recording.read(path, options.audio, tell)]
     document = Document.open(path, options.text_column)
     try:
         for adapter in ADAPTERS:
@@ -97,4 +120,14 @@ def canonical_json(recording: Recording) -> str:
     return json.dumps(canonical.to_dict(recording), ensure_ascii=False)
 
 
-__all__: list[Any] = ["ADAPTERS", "SUFFIXES", "ReadOptions", "canonical_json", "find_files", "formats", "read", "read_lines"]
+__all__: list[Any] = [
+    "ADAPTERS",
+    "SUFFIXES",
+    "ReadOptions",
+    "canonical_json",
+    "find_files",
+    "formats",
+    "is_audio",
+    "read",
+    "read_lines",
+]
