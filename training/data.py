@@ -1,6 +1,7 @@
 """The utterances under data/: reading them, and the checks that keep them honest.
 
     python -m training.data check      # schema, labels, duplicates, near copies across splits, skeletons, counts
+    python -m training.data suspects   # rows whose label is probably wrong: suspects.py
 
 One utterance a line: `{"id", "text", "leaf", "industry", "hand", "implicit"?, "hard"?}`. `hand` names the author in
 `data/hands.jsonl`, who writes for one split only. `implicit` marks taboo speech without the documents' cue words, `hard`
@@ -24,7 +25,7 @@ import yaml
 
 from jinyu import text as textmod
 from jinyu.taxonomy import Taxonomy
-from jinyu.types import Kind
+from jinyu.types import JinyuError, Kind
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 SPLITS = ("train", "validation", "test")
@@ -246,12 +247,38 @@ def _print_counts(split: str, rows: list[Row], taxonomy: Taxonomy) -> None:
     print("  " + ", ".join(f"{code} {by_leaf[code]}" for code in taxonomy.codes))
 
 
+def _data_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, default=DATA, help="the data folder (default: data/ of the checkout)")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Command line of `python -m training.data`."""
     parser = argparse.ArgumentParser(prog="python -m training.data", description=__doc__.split("\n")[0])
-    parser.add_argument("command", choices=["check"], help="check: print counts and every fault; exit 1 if there is one")
-    parser.add_argument("--data", type=Path, default=DATA, help="the data folder (default: data/ of the checkout)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("check", help="print counts and every fault; exit 1 if there is one")
+    _data_option(command)
+    command = commands.add_parser("suspects", help="rows whose label is probably wrong, the worst first")
+    _data_option(command)
+    command.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help="a team's rows, JSONL, CSV or Parquet with text and leaf (default: the training rows)",
+    )
+    command.add_argument("--folds", type=int, default=5, help="default: %(default)s")
+    command.add_argument("-n", type=int, default=50, help="rows shown at most (default: %(default)s)")
+    command.add_argument("--out", type=Path, metavar="FILE", help="write them as JSONL too")
+    command.add_argument("--model", help="whose embeddings: a model or run directory, or a hub name (default: the shipped model)")
     args = parser.parse_args(argv)
+    if args.command == "suspects":
+        from training import suspects
+
+        try:
+            suspects.run(args.labels, args.data, args.folds, args.n, args.out, args.model)
+        except (DataError, JinyuError) as error:
+            print(f"training.data: {error}", file=sys.stderr)
+            return 1
+        return 0
     try:
         faults = check(args.data)
     except DataError as error:
