@@ -191,9 +191,9 @@ def test_labels_that_do_not_fit_are_named(batch, tmp_path, tiny_data):
     good = {"row": 1, "text": results.texts[0], "why": "audit", "leaf": "blaming"}
     path = tmp_path / "l.jsonl"
     for rows, message in [
-        ([{**good, "row": 2}], r"l.jsonl:1: row 2 of .* is another text"),
+        ([{**good, "row": 2}], r"l\.jsonl: row 1: row 2 of .* is another text"),
         ([{**good, "row": 999}], "another text"),
-        ([good, {**good, "leaf": "rude"}], r"l.jsonl:2: unknown leaf 'rude'"),
+        ([good, {**good, "leaf": "rude"}], r"l\.jsonl: row 2: unknown leaf 'rude'"),
         ([good, {**good, "leaf": "neutral.business"}], "settle which"),
         ([{"leaf": "blaming", "text": "x"}], "no 'row'"),
     ]:
@@ -213,7 +213,7 @@ def test_results_that_cannot_be_read(tmp_path):
     with pytest.raises(data.DataError, match="nothing to read"):
         select.read_results(table(tmp_path / "utterances.jsonl", [("……", "neutral.business", 0.0, 0.0)]))
     (tmp_path / "utterances.jsonl").write_text('{"text": "好"}\n', encoding="utf-8")
-    with pytest.raises(data.DataError, match=r"utterances\.jsonl:1: no category, scenario, probability, taboo_probability"):
+    with pytest.raises(data.DataError, match=r"utterances\.jsonl: row 1: no category, scenario, probability, taboo_probability"):
         select.read_results(tmp_path)
     with pytest.raises(InputError, match=r"no utterances\.jsonl"):
         select.read_results(tmp_path / "gone")

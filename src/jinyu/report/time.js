@@ -4,7 +4,7 @@ const CHART_HEIGHT = 220;
 let chart = null; // the one in the document
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const repaint = () => chart?.redraw(false);
+const repaint = () => chart?.redraw(); // paths too: bars keep their colour in them
 for (const media of ["(prefers-color-scheme: dark)", "print"]) matchMedia(media).addEventListener("change", repaint);
 
 function timeChart(time) {

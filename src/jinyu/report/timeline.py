@@ -20,6 +20,7 @@ def timeline(
     """(what the chart shows, the place of each call's period). `alarms` and `utterances` are those of each case."""
     moments = [_moment(case.call.get("started_at")) for case in cases]
     dated = [m for m in moments if m]
+    periods: list[int | None]
     by, names = _calendar(dated) if 2 * len(dated) > len(cases) else ("order", [])
     if len(names) > 1:
         width = {"hour": 13, "day": 10, "month": 7}[by]
@@ -29,7 +30,7 @@ def timeline(
         by, size = "order", max(1, -(-len(cases) // GROUPS))
         names = [f"{at + 1}–{min(at + size, len(cases))}" for at in range(0, len(cases), size)]
         periods = [n // size for n in range(len(cases))]
-    counted = [{"name": name, "calls": 0, "utterances": 0, "alarms": 0} for name in names]
+    counted: list[dict[str, Any]] = [{"name": name, "calls": 0, "utterances": 0, "alarms": 0} for name in names]
     types: list[Counter[int]] = [Counter() for _ in names]
     for at, own, said in zip(periods, alarms, utterances, strict=True):
         if at is not None:
