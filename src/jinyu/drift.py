@@ -96,7 +96,8 @@ def compare(reference: Batch, new: Batch, scorer: Scorer | None = None, sample: 
         picked = [_sample(b.texts, sample, rng) for b in (reference, new)]
         unknown = [scorer.count_tokens(p)[:, 1] > 0 for p in picked]
         measures.append(share("unknown tokens", "utterances with a token the model never learned", *unknown))
-        measures.append(meaning(*(scorer.features(p)[1].astype(float) for p in picked), rng))
+        old, later = (scorer.features(p)[1].astype(float) for p in picked)
+        measures.append(meaning(old, later, rng))
     return measures
 
 

@@ -42,8 +42,8 @@ class Engine:
         pad = self._tokenizer.token_to_id("<pad>")
         self._pad = pad if pad is not None else self._tokenizer.token_to_id("[PAD]") or 0
         self._temperature = temperature
-        unknown = self._tokenizer.token_to_id("<unk>")
-        self._unknown = unknown if unknown is not None else self._tokenizer.token_to_id("[UNK]")
+        unknown = [self._tokenizer.token_to_id(name) for name in ("<unk>", "[UNK]")]
+        self._unknown = next((i for i in unknown if i is not None), -1)
         self.hidden = int(next(o.shape[1] for o in self._session.get_outputs() if o.name == "embedding"))
 
     def count_tokens(self, texts: list[str]) -> NDArray[np.int64]:
