@@ -197,7 +197,7 @@ def _total(calls: dict[str, list[Row]]) -> int:
 
 def _scores(old: dict[str, list[Row]], new: dict[str, list[Row]], shared: set[str]) -> Iterator[Row]:
     """Calls whose score or auto-fail is another, the largest fall first."""
-    changed = []
+    changed: list[Row] = []
     for call_id in sorted(shared):
         for before, after in zip(old[call_id], new[call_id], strict=False):
             if before != after:
