@@ -176,7 +176,8 @@ def _change(before: Row | None, after: Row | None, min_move: float) -> tuple[str
 
 def _types(sides: dict[str, _Alarms], alarms: list[Row]) -> Row:
     """For each type: alarms of either side; those that are new, gone, and moved (of the type they have now)."""
-    changed = Counter((a["change"], (a["old"] if a["change"] == "gone" else a["new"])["label_zh"]) for a in alarms)
+    last = {"new": "new", "gone": "old", "moved": "new"}  # the side that has it
+    changed = Counter((a["change"], a[last[a["change"]]]["label_zh"]) for a in alarms)
     names = sorted(sides["old"].types | sides["new"].types, key=lambda n: (-sides["new"].types[n], n))
     return {
         n: {"old": sides["old"].types[n], "new": sides["new"].types[n], **{f"alarms_{c}": changed[c, n] for c in CHANGES}}
