@@ -128,4 +128,4 @@ def test_formats_lists_every_adapter(capsys):
     from jinyu.recordings import ADAPTERS
 
     assert main(["formats"]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [a.NAME for a in ADAPTERS]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [*(a.NAME for a in ADAPTERS), "audio"]
