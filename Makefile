@@ -12,9 +12,12 @@ browser:   ## headless Chromium for the tests of the report, where apt-get and r
 	echo "chromium and chromedriver are not here and could not be installed (that takes apt-get and root): the report's browser tests are skipped"
 check: .venv/ok   ## style and types
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/python -m training.data check
-train: .venv/ok   ## data/ in, runs/shipped out: the shipped recipe, broad first, then chat in focus
+train: .venv/ok   ## data/ in, runs/shipped out: the shipped recipe, broad first, then newer hands and chat in focus
 	.venv/bin/python -m training.train --out runs/broad --no-export
-	.venv/bin/python -m training.train --out runs/shipped --base-model runs/broad/network --epochs 1 --encoder-lr 7e-5 --head-lr 5e-4 --smoothing 0 --focus W01,W02,W15,W18,W25,W26,W27 --replay 0.4
+	.venv/bin/python -m training.train --out runs/newer --base-model runs/broad/network $(LATER) --focus W28,W29,W30,W31,W32,W33,W34,W35,W36,W37,W38,W39,W40,W41 --replay 0.35 --no-export
+	.venv/bin/python -m training.train --out runs/chat --base-model runs/newer/network $(LATER) --focus W01,W02,W15,W18,W25,W26,W27,W34,W35,W40 --replay 0.35 --no-export
+	.venv/bin/python -m training.train --out runs/shipped --base-model runs/chat/network $(LATER) --encoder-lr 5e-5 --head-lr 3e-4 --focus W42,W43,W34,W40 --replay 0.2
+LATER = --epochs 1 --encoder-lr 7e-5 --head-lr 5e-4 --smoothing 0
 evaluate: .venv/ok   ## the figures of the shipped model, and its card
 	.venv/bin/python -m training.evaluate
 bench: .venv/ok   ## speed and memory against named peers; 2,000 calls killed and resumed

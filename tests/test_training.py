@@ -9,7 +9,7 @@ import torch
 
 from jinyu import Kind, Scorer
 from jinyu.engine import Engine
-from training import augment, calibrate, compare, data, evaluate, export, train
+from training import augment, average, calibrate, compare, data, evaluate, export, train
 from training import network as net
 
 
@@ -211,3 +211,26 @@ def test_a_comparison_is_run_once(tmp_path, tiny_recipe, tiny_data, monkeypatch)
     first = compare.run("the recipe", recipe, tiny_data, results)
     monkeypatch.setattr(train, "fit", None)
     assert compare.run("the recipe", recipe, tiny_data, results) == first
+
+
+def test_averages_weights_and_says_of_what(tmp_path, tiny_run, tiny_copy):
+    from safetensors.torch import load_file
+
+    out = tmp_path / "averaged"
+    average.average([(tiny_copy, 1.0), (tiny_run, 3.0)], out)
+    was, now = (load_file(p / "network" / "model.safetensors") for p in (tiny_run, out))
+    for name, tensor in was.items():  # the copy holds the same weights in fp16
+        torch.testing.assert_close(now[name], tensor, rtol=0, atol=2e-3)
+    recipe = json.loads((out / "recipe.json").read_text(encoding="utf-8"))
+    assert [a["weight"] for a in recipe["averaged"]] == [0.25]
+    assert Scorer.load(export.export(out, tmp_path / "model")).leaves
+
+
+def test_average_refuses_what_does_not_fit(tmp_path, tiny_run, capsys):
+    assert average.main([f"{tiny_run}=0.5", "--out", str(tmp_path / "a")]) == 1
+    assert average.main([str(tiny_run), "--out", str(tmp_path / "a")]) == 1
+    assert average.main([f"{tmp_path}=1", f"{tiny_run}=1", "--out", str(tmp_path / "a")]) == 1
+    errors = capsys.readouterr().err
+    assert "at least two networks" in errors
+    assert "expected DIR=WEIGHT" in errors
+    assert "holds neither recipe.json nor manifest.json" in errors

@@ -111,7 +111,7 @@ class TfIdf(Regression):
         from sklearn.pipeline import make_pipeline
 
         vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(1, 4), sublinear_tf=True, min_df=2)
-        self.pipeline = make_pipeline(vectorizer, LogisticRegression(C=20, max_iter=300, random_state=0))
+        self.pipeline = make_pipeline(vectorizer, LogisticRegression(C=20, tol=1e-3, max_iter=300, random_state=0))
         self.pipeline.fit(texts, leaves)
 
     def probabilities(self, texts: list[str]) -> tuple[np.ndarray, list[str]]:
@@ -136,7 +136,7 @@ class FrozenEncoder(Regression):
             base.build(folder, CACHE)
         self.tokenizer: Any = AutoTokenizer.from_pretrained(folder)
         self.encoder: Any = AutoModel.from_pretrained(folder, add_pooling_layer=False).eval()
-        self.pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, max_iter=300, random_state=0))
+        self.pipeline = make_pipeline(StandardScaler(), LogisticRegression(C=0.03, tol=1e-3, max_iter=300, random_state=0))
         self.pipeline.fit(self.embed(texts), leaves)
 
     def embed(self, texts: list[str]) -> np.ndarray:
