@@ -4,6 +4,8 @@ import json
 import pickle
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 import yaml
@@ -672,6 +674,8 @@ class Hand:
     """A scorer that labels by hand."""
 
     taxonomy = TAXONOMY
+    thresholds: ClassVar = {"blaming": 0.5}
+    model = SimpleNamespace(info=SimpleNamespace(sha256="0" * 64))
 
     def score_many(self, texts):
         return [judged(t, "blaming" if "不看" in t else "greeting.open" if "您好" in t else "neutral.business") for t in texts]

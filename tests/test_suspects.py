@@ -73,18 +73,18 @@ def test_the_command_over_a_team_s_rows(tiny_run, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "of 24 rows are suspect" in said
     worst = json.loads(out.read_text(encoding="utf-8").splitlines()[0])
-    assert worst["id"] == f"{path}:8"
+    assert worst["id"] == f"{path}: row 8"
     assert (worst["given"], worst["suggested"], worst["text"]) == ("price", "send", "什么时候发货3号")
-    assert f"{path}:8  price -> send  什么时候发货3号" in said
+    assert f"{path}: row 8  price -> send  什么时候发货3号" in said
 
 
 @pytest.mark.parametrize(
-    ("line", "message"), [('{"text": "好"}', "no leaf"), ('{"text": "…", "leaf": "a"}', "expected words"), ("{", "not JSON")]
+    ("line", "message"), [('{"text": "好"}', "no leaf"), ('{"text": "…", "leaf": "a"}', "expected words"), ("{", "damaged")]
 )
 def test_a_bad_row_is_named(tmp_path, capsys, line, message):
     path = tmp_path / "team.jsonl"
     path.write_text('{"text": "好", "leaf": "a"}\n' + line + "\n", encoding="utf-8")
     assert data.main(["suspects", "--labels", str(path)]) == 1
     error = capsys.readouterr().err
-    assert "team.jsonl:2" in error
+    assert "team.jsonl: row 2" in error
     assert message in error

@@ -39,7 +39,7 @@ class Capability:
     @property
     def rate(self) -> float:
         """Pass rate."""
-        return self.passed / self.rows
+        return self.passed / self.rows if self.rows else 1.0
 
 
 def pairs(scorer: Scorer, folder: Path = data.DATA) -> list[Capability]:

@@ -203,7 +203,7 @@ def records(path: Path) -> Iterator[tuple[str, Row]]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (ValueError, csv.Error, RecursionError, zipfile.BadZipFile, KeyError, AttributeError, TypeError) as error:
-        raise InputError(f"{place}: damaged ({error}); make the table anew with jinyu score") from error
+        raise InputError(f"{place}: damaged ({error}); make the table anew") from error
 
 
 def read(path: Path, columns: Sequence[str], numbers: Sequence[str] = ()) -> Iterator[Row]:
