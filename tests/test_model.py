@@ -19,8 +19,8 @@ def judged(shipped):
 def test_quality_on_the_test_split(judged):
     rows, answers = judged
     got = evaluate.figures(rows, answers, None)
-    assert got["category_macro_f1"] >= 0.92
-    assert got["taboo_recall"] >= 0.77  # the goal is 0.85; see model/README.md
+    assert got["category_macro_f1"] >= 0.95
+    assert got["taboo_recall"] >= 0.84
     assert got["hard_decent_flagged"] <= 0.02
 
 

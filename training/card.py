@@ -43,7 +43,7 @@ of your own. The test split's first six hands were in view when version 1 was ch
 
 Leaf accuracy ({leaves}): {leaf_accuracy:.4f}. Kind macro-F1 (3): {kind_macro_f1:.4f}. Expected calibration error: {ece:.4f}.
 The keyword list is made of the documents' taboo phrases, as rule engines do; TF-IDF with logistic regression, and logistic regression over the
-frozen base encoder (SetFit without its first step), are trained on the same rows; their threshold flags as many decent validation rows as the model's.
+frozen base encoder (SetFit without its first step, a sample of 6,000 rows), are trained on the same rows; their threshold flags as many decent validation rows as the model's.
 
 ## By category
 {categories}
