@@ -75,7 +75,9 @@ def table(entries: list[dict[str, Any]], names: list[str], share: float | None) 
 
 def rendered(results: Path = RESULTS) -> str:
     """Both tables."""
-    entries = json.loads(results.read_text(encoding="utf-8")) if results.exists() else []
+    if not results.exists():
+        return "Not measured yet: `python -m training.compare`, `python -m training.compare --curve`."
+    entries = json.loads(results.read_text(encoding="utf-8"))
     shown = f"A quarter of the training rows, validation split; `data` is the hash of the data trained on:\n\n{table(entries, list(VARIANTS), SHARE)}"
     return f"{shown}\n\nLearning curve, the first stage of the recipe:\n\n{table(entries, list(CURVE), None)}"
 
