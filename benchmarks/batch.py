@@ -23,7 +23,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -272,28 +271,36 @@ class Run:
 
 
 def score(calls: Path, out: Path, options: list[str], kill_after: float | None = None) -> Run:
-    """Run the command; with `kill_after`, SIGKILL after so many seconds."""
+    """Run the command; with `kill_after`, SIGKILL so many seconds after it began to judge."""
     command = [sys.executable, "-m", "jinyu.cli", "score", str(calls), "-o", str(out), *options]
     start = time.monotonic()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
-    timer = threading.Timer(kill_after or 0, _kill, (child.pid,))
+    over = threading.Event()
     if kill_after is not None:
-        timer.start()
+        journal = out / "journal.jsonl"
+        threading.Thread(target=_kill, args=(child.pid, over, journal, _size(journal), kill_after), daemon=True).start()
     assert child.stderr
     with child.stderr:
         complaint = child.stderr.read()
+    over.set()  # before its id may be given to another
     _, status, used = os.wait4(child.pid, 0)  # its own peak, not that of all children so far
-    timer.cancel()
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode not in (0, -signal.SIGKILL):
         raise SystemExit(f"jinyu score exited with {child.returncode}: {complaint.decode(errors='replace')}")
     return Run(child.returncode, time.monotonic() - start, used.ru_maxrss / 1024, child.returncode == -signal.SIGKILL)
 
 
-def _kill(group: int) -> None:
-    """The process and its workers, if they are still at work."""
-    with suppress(ProcessLookupError):
+def _kill(group: int, over: threading.Event, journal: Path, before: int, seconds: float) -> None:
+    """End the process and its workers, some seconds after it has written its first new line, unless it is over by then."""
+    while _size(journal) <= before:
+        if over.wait(0.05):
+            return
+    if not over.wait(seconds):
         os.killpg(group, signal.SIGKILL)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def judged(out: Path) -> int:
@@ -329,11 +336,10 @@ def main() -> int:
         print(f"{args.calls} calls, {turns} turns, in {min(args.calls, len(FORMATS))} forms")
         options = ["--format", args.format, "--workers", args.workers]
         runs = [score(calls, home / "whole", options)]
-        print(f"whole: {runs[0].seconds:.1f} s, {args.calls / runs[0].seconds:.1f} calls/s, peak memory {runs[0].peak_mb:.0f} MB")
+        print(f"whole: {runs[0].seconds:.1f} s, {args.calls / runs[0].seconds:.2f} calls/s, peak memory {runs[0].peak_mb:.0f} MB")
         for number in range(1, args.kills + 1):
-            # a fresh moment of the work that is left; what is done grows by a share each time
-            left = runs[0].seconds / args.kills
-            run = score(calls, home / "killed", options, kill_after=chance.uniform(0.3, 1) * left)
+            share = 0.8 * runs[0].seconds / args.kills  # so that the last kill, too, finds it at work
+            run = score(calls, home / "killed", options, kill_after=chance.uniform(0, share))
             done = judged(home / "killed")
             how = "killed" if run.killed else "was done before it could be killed"
             print(f"kill {number}: {how} after {run.seconds:.1f} s, {done} calls judged, peak memory {run.peak_mb:.0f} MB")
