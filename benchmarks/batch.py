@@ -270,15 +270,14 @@ class Run:
     killed: bool
 
 
-def score(calls: Path, out: Path, options: list[str], kill_after: float | None = None) -> Run:
-    """Run the command; with `kill_after`, SIGKILL so many seconds after it began to judge."""
+def score(calls: Path, out: Path, options: list[str], kill_at: tuple[float, float] | None = None) -> Run:
+    """Run the command; with `kill_at`, SIGKILL when its journal holds so many bytes and so many seconds have passed since."""
     command = [sys.executable, "-m", "jinyu.cli", "score", str(calls), "-o", str(out), *options]
     start = time.monotonic()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
     over = threading.Event()
-    if kill_after is not None:
-        journal = out / "journal.jsonl"
-        threading.Thread(target=_kill, args=(child.pid, over, journal, _size(journal), kill_after), daemon=True).start()
+    if kill_at:
+        threading.Thread(target=_kill, args=(child.pid, over, out / "journal.jsonl", *kill_at), daemon=True).start()
     assert child.stderr
     with child.stderr:
         complaint = child.stderr.read()
@@ -290,10 +289,10 @@ def score(calls: Path, out: Path, options: list[str], kill_after: float | None =
     return Run(child.returncode, time.monotonic() - start, used.ru_maxrss / 1024, child.returncode == -signal.SIGKILL)
 
 
-def _kill(group: int, over: threading.Event, journal: Path, before: int, seconds: float) -> None:
-    """End the process and its workers, some seconds after it has written its first new line, unless it is over by then."""
-    while _size(journal) <= before:
-        if over.wait(0.05):
+def _kill(group: int, over: threading.Event, journal: Path, size: float, seconds: float) -> None:
+    """End the process and its workers at that moment, unless it is over by then."""
+    while _size(journal) < size:
+        if over.wait(0.02):
             return
     if not over.wait(seconds):
         os.killpg(group, signal.SIGKILL)
@@ -337,9 +336,11 @@ def main() -> int:
         options = ["--format", args.format, "--workers", args.workers]
         runs = [score(calls, home / "whole", options)]
         print(f"whole: {runs[0].seconds:.1f} s, {args.calls / runs[0].seconds:.2f} calls/s, peak memory {runs[0].peak_mb:.0f} MB")
-        for number in range(1, args.kills + 1):
-            share = 0.8 * runs[0].seconds / args.kills  # so that the last kill, too, finds it at work
-            run = score(calls, home / "killed", options, kill_after=chance.uniform(0, share))
+        # moments of the work, not of the clock, whose pace changes; the journal comes to about the size of these two tables
+        whole = sum(_size(home / "whole" / f"{name}.{args.format}") for name in ("utterances", "calls"))
+        moments = sorted(chance.uniform(0.02, 0.95) for _ in range(args.kills))
+        for number, moment in enumerate(moments, 1):
+            run = score(calls, home / "killed", options, kill_at=(moment * whole, chance.uniform(0, 0.05)))
             done = judged(home / "killed")
             how = "killed" if run.killed else "was done before it could be killed"
             print(f"kill {number}: {how} after {run.seconds:.1f} s, {done} calls judged, peak memory {run.peak_mb:.0f} MB")
