@@ -28,6 +28,13 @@ def test_equal_scores_are_flagged_together_or_not_at_all():
     assert for_false_alarms(evidence, 0.5).alarms == 0
 
 
+def test_a_score_that_was_rounded_down_is_not_flagged_after_all():
+    scores = [0.99, 0.968664288520813, 0.5]
+    evidence = Evidence.of(scores, [0.999])
+    threshold = evidence.above(1)
+    assert [s >= threshold for s in scores] == [True, False, False]
+
+
 def test_too_few_labels_are_refused_with_the_number_that_would_do():
     evidence = Evidence.of([0.1] * 1000, [0.9])
     with pytest.raises(PromiseError, match=r"3219 are needed\. Ask for 1\.61 or more"):

@@ -15,11 +15,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from jinyu import Scorer, text
+from jinyu import Scorer, promise, text
 from jinyu.taxonomy import Taxonomy
 from jinyu.types import Kind
 from training import base, data
-from training.calibrate import threshold_for
 from training.train import hardware_bf16
 
 CACHE = Path("build/cache")
@@ -191,7 +190,7 @@ def measure(scorer: Scorer, texts: list[str], real: list[str], folder: Path) -> 
             path.parent.mkdir(parents=True, exist_ok=True)
             np.savez(path, **{k: np.array(v) for k, v in saved.items()})
         said = np.load(path)
-        threshold = 0.5 if name == Keywords.name else threshold_for(said["decent_taboo"], 1000 * (alarms + 0.5) / len(decent))[0]
+        threshold = 0.5 if name == Keywords.name else promise.Evidence.of(said["decent_taboo"], []).above(alarms)
         own, on_real = (
             Judged(said[f"{k}_categories"].tolist(), said[f"{k}_taboo"], said[f"{k}_taboo"] >= threshold) for k in ("own", "real")
         )

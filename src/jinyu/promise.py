@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, exp, lgamma, log, log1p, nextafter
+from math import ceil, exp, lgamma, log, log1p
 from typing import Any
 
 from jinyu.types import JinyuError
 
 CONFIDENCE = 0.8
 KEPT = 200  # highest decent scores that a model carries
+DIGITS = 7  # of a kept score; a threshold lies a whole step above one, so that what was rounded down stays below it
 PREVALENCE = 0.0005  # of taboo among agents' utterances, where nothing better is known: 1 in 2,000
 
 
@@ -35,8 +36,8 @@ class Evidence:
     @classmethod
     def of(cls, decent: Sequence[float], taboo: Sequence[float]) -> Evidence:
         """From all scores, in any order."""
-        ranked = sorted((round(float(s), 7) for s in decent), reverse=True)
-        return cls(ranked[:KEPT], len(ranked), sorted((round(float(s), 7) for s in taboo), reverse=True))
+        ranked = sorted((round(float(s), DIGITS) for s in decent), reverse=True)
+        return cls(ranked[:KEPT], len(ranked), sorted((round(float(s), DIGITS) for s in taboo), reverse=True))
 
     @classmethod
     def read(cls, promise: Mapping[str, Any]) -> Evidence:
@@ -50,7 +51,7 @@ class Evidence:
 
     def above(self, alarms: int) -> float:
         """The lowest threshold that flags at most `alarms` of the decent utterances."""
-        return nextafter(self.decent[alarms], 2.0) if alarms < len(self.decent) else 0.0
+        return self.decent[alarms] + 10**-DIGITS if alarms < len(self.decent) else 0.0
 
     def alarms(self, threshold: float) -> int:
         """Decent utterances flagged."""
