@@ -18,6 +18,7 @@ from jinyu.audio.decode import RATE, Samples, decode
 from jinyu.audio.recogniser import Recogniser, Segment, SpeakerRecogniser
 from jinyu.audio.segments import Span, speech
 from jinyu.audio.speakers import separate
+from jinyu.recordings.vendor import merged
 from jinyu.types import InputError, Recording, Turn
 
 PAUSE_MS = 600  # a party that goes on after a shorter one, with nobody in between, is in the same turn
@@ -77,20 +78,17 @@ def alive(channels: list[Samples]) -> list[int]:
 
 def in_turns(pieces: list[Turn]) -> list[Turn]:
     """Neighbouring pieces of one party as one turn, over pauses of a breath."""
-    turns: list[Turn] = []
-    for piece in pieces:
-        last = turns[-1] if turns else None
-        if last is None or not _goes_on(last, piece):
-            turns.append(piece)
-            continue
-        known = [(t.asr_confidence, len(t.text)) for t in (last, piece) if t.asr_confidence is not None]
-        turns[-1] = replace(
-            last,
-            text=last.text + ("" if last.text[-1] in "，。？！、；：,.?!;:" else "，") + piece.text,
-            end_ms=piece.end_ms,
-            asr_confidence=sum(c * n for c, n in known) / sum(n for _, n in known) if known else None,
-        )
-    return turns
+    return merged(pieces, _goes_on, _join)
+
+
+def _join(last: Turn, piece: Turn) -> Turn:
+    known = [(t.asr_confidence, len(t.text)) for t in (last, piece) if t.asr_confidence is not None]
+    return replace(
+        last,
+        text=last.text + ("" if last.text[-1] in "，。？！、；：,.?!;:" else "，") + piece.text,
+        end_ms=piece.end_ms,
+        asr_confidence=sum(c * n for c, n in known) / sum(n for _, n in known) if known else None,
+    )
 
 
 def _goes_on(last: Turn, piece: Turn) -> bool:

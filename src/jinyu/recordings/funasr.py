@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from jinyu.recordings.document import Document, label
-from jinyu.recordings.vendor import Found, at, calls, has, in_time_order, joined, locate, recording, text_at, time_at
+from jinyu.recordings.vendor import Found, at, calls, has, in_time_order, joined, locate, merged, recording, text_at, time_at
 from jinyu.types import Recording, Turn
 
 NAME = "funasr"
@@ -50,7 +50,7 @@ def parse(document: Document) -> list[Recording]:
         pieces = in_time_order(_piece(item, place) for place, item in call.items())
         key = str(at(call.value, "key") or "")
         call_id = call.stem if key.startswith("rand_key") else call.id("key")
-        recordings.append(recording(call.where, call_id, _turns(pieces)))
+        recordings.append(recording(call.where, call_id, merged(pieces, _goes_on, _join)))
     return recordings
 
 
@@ -63,16 +63,8 @@ def _piece(item: dict[str, Any], place: str) -> Turn:
     )
 
 
-def _turns(pieces: list[Turn]) -> list[Turn]:
-    turns: list[Turn] = []
-    for piece in pieces:
-        last = turns[-1] if turns else None
-        if last is None or not _goes_on(last, piece):
-            turns.append(piece)
-            continue
-        end = last.end_ms if piece.end_ms is None else piece.end_ms
-        turns[-1] = replace(last, text=joined(last.text, piece.text), end_ms=end)
-    return turns
+def _join(last: Turn, piece: Turn) -> Turn:
+    return replace(last, text=joined(last.text, piece.text), end_ms=last.end_ms if piece.end_ms is None else piece.end_ms)
 
 
 def _goes_on(last: Turn, piece: Turn) -> bool:

@@ -144,6 +144,17 @@ def joined(left: str, right: str) -> str:
     return left + (" " if left and right and left[-1].isascii() and right[0].isascii() else "") + right
 
 
+def merged(pieces: Iterable[Turn], goes_on: Callable[[Turn, Turn], bool], join: Callable[[Turn, Turn], Turn]) -> list[Turn]:
+    """Neighbouring pieces as one turn, where the first `goes_on` in the second."""
+    turns: list[Turn] = []
+    for piece in pieces:
+        if turns and goes_on(turns[-1], piece):
+            turns[-1] = join(turns[-1], piece)
+        else:
+            turns.append(piece)
+    return turns
+
+
 def recording(
     where: str, call_id: str, turns: Iterable[Turn], unit: str = "milliseconds", started_at: str | None = None
 ) -> Recording:
