@@ -12,12 +12,14 @@ browser:   ## headless Chromium for the tests of the report, where apt-get and r
 	echo "chromium and chromedriver are not here and could not be installed (that takes apt-get and root): the report's browser tests are skipped"
 check: .venv/ok   ## style and types
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/python -m training.data check
-train: .venv/ok   ## data/ in, runs/shipped out: the shipped recipe, broad first, then newer hands and chat in focus
-	.venv/bin/python -m training.train --out runs/broad --no-export
-	.venv/bin/python -m training.train --out runs/newer --base-model runs/broad/network $(LATER) --focus W28,W29,W30,W31,W32,W33,W34,W35,W36,W37,W38,W39,W40,W41 --replay 0.35 --no-export
-	.venv/bin/python -m training.train --out runs/chat --base-model runs/newer/network $(LATER) --focus W01,W02,W15,W18,W25,W26,W27,W34,W35,W40 --replay 0.35 --no-export
-	.venv/bin/python -m training.train --out runs/shipped --base-model runs/chat/network $(LATER) --encoder-lr 5e-5 --head-lr 3e-4 --focus W42,W43,W34,W40 --replay 0.2
-LATER = --epochs 1 --encoder-lr 7e-5 --head-lr 5e-4 --smoothing 0
+train: .venv/ok   ## data/ in, runs/shipped out: the shipped recipe: all rows, then two short stages from there, averaged
+	.venv/bin/python -m training.train --out runs/joint --no-export
+	.venv/bin/python -m training.train --out runs/branch17 $(LATER) --seed 17
+	.venv/bin/python -m training.train --out runs/branch18 $(LATER) --seed 18
+	.venv/bin/python -m training.average runs/branch17=0.5 runs/branch18=0.5 --out runs/shipped
+	.venv/bin/python -m training.calibrate runs/shipped
+LATER = --base-model runs/joint/network --epochs 1 --encoder-lr 1e-4 --head-lr 7e-4 --smoothing 0 --replay 0.4 --no-export \
+	--focus W44,W45,W46,W47,W48,W49,W50,W51,W52,W53,W54,W55,W56,W57,W58,W59,W60,W61,W62
 evaluate: .venv/ok   ## the figures of the shipped model, and its card
 	.venv/bin/python -m training.evaluate
 bench: .venv/ok   ## speed and memory against named peers; 2,000 calls killed and resumed

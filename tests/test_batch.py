@@ -6,8 +6,8 @@ import pytest
 
 from jinyu import InputError, batch, journal, tables
 from jinyu.agents import Agents, interval
-from jinyu.batch import Settings
 from jinyu.cli import main
+from jinyu.judging import Settings
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jinyu import Recording, Role, Turn
-from jinyu.batch import judge_recording
 from jinyu.cli import main
+from jinyu.judging import judge_recording
 from jinyu.redact import MASK, redact
 
 MASKED = [  # (text with what is to go in 「」, marks taken out before)

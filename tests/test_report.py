@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jinyu import batch
+from jinyu import judging
 from jinyu.agents import Agents
 from jinyu.cli import main
 from jinyu.recordings import canonical_json
@@ -251,7 +251,7 @@ def test_audio_is_linked_where_it_is_and_never_where_it_is_not(tmp_path):
 
 def test_masked_tables_link_no_audio(tmp_path, tiny):
     recording = Recording("a", (Turn("我的电话13812345678", Role.AGENT, "0"),), started_at="2026-01-01", audio="a.wav")
-    made = [batch.judge_recording(recording, tiny, "a.json", redact=redact)[1] for redact in (False, True)]
+    made = [judging.judge_recording(recording, tiny, "a.json", redact=redact)[1] for redact in (False, True)]
     assert [(call["started_at"], call["audio"]) for call in made] == [("2026-01-01", "a.wav"), ("2026-01-01", None)]
 
 
@@ -421,6 +421,20 @@ def test_transcripts_are_masked_where_the_tables_are(tmp_path):
     said = Recording("a", (Turn("您的电话是138", Role.AGENT, "0"), Turn("对，13812345678", Role.CUSTOMER, "1")))
     (call,) = payload(render(out, recordings={"a": [said]}))["calls"]
     assert [turn[3] for turn in call["turns"]] == ["您的电话是＊＊＊", "对，" + "＊" * 11]
+
+
+def test_what_has_changed_since_an_earlier_batch(tmp_path, tiny_run, capsys):
+    old, new = write_tables(tmp_path / "old", SMALL), write_tables(tmp_path / "new", SMALL)
+    assert payload(render(new))["drift"] is None
+    for lang, says in (("zh", "群体稳定性指标"), ("en", "population stability index")):
+        assert main(["report", str(new), "--against", str(old), "--model", str(tiny_run), "--lang", lang]) == 0
+        found = payload((new / "report.html").read_text(encoding="utf-8"))["drift"]
+        assert found["verdict"] == "stable"
+        assert [m["name"] for m in found["measures"]][:3] == ["categories", "leaves", "alarms"]
+        assert len(found["measures"]) == 7
+        assert says in found["measures"][0]["says"]
+    assert main(["report", str(new), "--against", str(tmp_path / "gone")]) == 3
+    assert "gone" in capsys.readouterr().err
 
 
 def test_score_with_report_keeps_what_the_customer_said(tmp_path, tiny_run, capsys):

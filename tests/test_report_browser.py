@@ -173,6 +173,25 @@ def test_agents_show_their_interval(report, small):
     assert all(e.size["width"] >= 60 for e in report.all(".interval"))
 
 
+def test_the_page_on_drift(report, tmp_path):
+    names = ("categories", "leaves", "alarms", "confidence", "length", "unknown tokens", "meaning")
+    verdicts = ("stable", "stable", "look", "stable", "drifted", "stable", "stable")
+    measures = [{"name": n, "verdict": v, "says": SHOWN, "says_zh": SHOWN} for n, v in zip(names, verdicts, strict=True)]
+    batches = {side: {"file": side, "utterances": 1234} for side in ("reference", "new")}
+    out = write_tables(tmp_path, SMALL)
+    render(out, drift={"verdict": "drifted", **batches, "measures": measures, "notes": ["few calls"]})
+    report.open(out / "report.html")
+    report.all("header nav a")[2].click()
+    assert report.one("h2").text == "变化"
+    assert "已变化" in report.one(".verdict").text
+    assert [x.split() for x in report.texts("#drift tbody em")] == [
+        [{"stable": "平稳", "look": "留意", "drifted": "已变化"}[v]] for v in verdicts
+    ]
+    assert report.texts("#drift tbody th")[5:] == ["含生词的语句", "语义"]
+    assert "1,234" in report.texts("#drift .note")[0]
+    assert report.texts("#drift .notice") == ["few calls"]
+
+
 def test_audio_is_played_at_the_moment(browser, tmp_path):
     with wave.open(str(tmp_path / "声音 1.wav"), "wb") as file:
         file.setparams((1, 1, 8000, 0, "NONE", ""))

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import pytest
 import yaml
 
 from jinyu import Scorer, cli
-from training import data, gate, merge, promote, retrain, rollback, train
+from training import data, gate, merge, promote, retrain, rollback, suspects, train
 from training import network as net
 from training.data import DataError
 from training.labels import Label
@@ -60,7 +61,8 @@ def job(tiny_copy, tiny_data, team, tmp_path):
 
 @pytest.fixture
 def lenient(monkeypatch):
-    """Microseconds of a tiny model are no measure of speed, and a shaky one flips on a rounding."""
+    """Microseconds of a tiny model are no measure of speed, a shaky one flips on a rounding, and to fresh weights every label is suspect."""
+    monkeypatch.setattr(suspects, "find", lambda *_: [])
     monkeypatch.setattr(gate, "slowdown", lambda *_: 1.0)
     monkeypatch.setattr(gate, "int8_agreement", lambda *_: 1.0)
 
@@ -72,7 +74,7 @@ def test_a_candidate_is_trained_reported_promoted_and_taken_back(job, capsys):
     assert retrain.main(argv) == 0, capsys.readouterr()
     assert tree(model) == before
     record = json.loads((out / "run.json").read_text(encoding="utf-8"))
-    assert list(record["phases"]) == ["validate", "merge", "train", "calibrate", "gate", "report"]
+    assert list(record["phases"]) == ["validate", "merge", "suspects", "train", "calibrate", "gate", "report"]
     assert record["phases"]["merge"]["held_rows"] == 12
     assert record["phases"]["merge"]["data"]
     assert {"settings", "command", "git", "versions", "seconds", "peak_mb"} <= set(record)
@@ -136,6 +138,32 @@ def test_a_wrecked_candidate_is_refused_and_nothing_of_the_current_model_changes
     assert "the gate refused this candidate" in capsys.readouterr().err
     assert retrain.main(argv) == retrain.REFUSED  # the same answer without any work
     assert tree(model) == before
+
+
+@pytest.mark.parametrize(("flipped", "refused"), [(0.03, False), (0.10, True)])
+def test_a_label_file_with_a_tenth_flipped_is_refused(flipped, refused, tmp_path, monkeypatch):
+    """The phase that counts contradictions and what the gate makes of it, on the shipped model; the rows are those of the validation split."""
+    rng = np.random.default_rng(5)
+    rows = [data.load("validation")[i] for i in rng.choice(2000, 800, replace=False)]
+    codes = data.load_taxonomy().codes
+    wrong = set(rng.choice(800, round(800 * flipped), replace=False).tolist())
+    given = [str(rng.choice([c for c in codes if c != r.leaf])) if i in wrong else r.leaf for i, r in enumerate(rows)]
+    found = [
+        Label(f"reviews.jsonl:{i}", r.text, r.model_text, leaf) for i, (r, leaf) in enumerate(zip(rows, given, strict=True), 1)
+    ]
+    (tmp_path / "labels.jsonl").write_text("".join(json.dumps(asdict(x)) + "\n" for x in found), encoding="utf-8")
+    args = retrain.parser().parse_args(["--labels", "reviews.jsonl", "--out", str(tmp_path)])
+    (tmp_path / "data").symlink_to(data.DATA)
+    job = retrain.Job(args, tmp_path, load(), {"phases": {}})
+    job.record["phases"]["suspects"] = retrain.doubt(job)
+    monkeypatch.setattr(gate, "judge", lambda *_: {"pass": True, "reasons": []})
+    verdict = retrain.judge(job)
+    assert verdict["pass"] is not refused, job.record
+    if refused:
+        assert "of the team's 800 labels contradict the others" in verdict["reasons"][0]
+        worst = [json.loads(line)["id"] for line in (tmp_path / "suspects.jsonl").read_text(encoding="utf-8").splitlines()]
+        named = {int(x.split(":")[1]) - 1 for x in worst}
+        assert len(named & wrong) > 0.5 * len(wrong)
 
 
 @pytest.mark.usefixtures("lenient")

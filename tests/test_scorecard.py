@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 import yaml
 
-from jinyu import Evidence, Judgement, Kind, ModelError, Reason, Recording, Role, Turn, batch, cli
+from jinyu import Evidence, Judgement, Kind, ModelError, Reason, Recording, Role, Turn, cli, judging
 from jinyu.recordings import find_files, read
 from jinyu.scorecard import DEFAULT, Scorecard
 from jinyu.scorecard.names import addressed
@@ -719,7 +719,7 @@ def test_the_call_record_carries_the_score(hand, two, tmp_path, capsys):
 
     (table,) = parquet.read_table(out / "calls.parquet").to_pylist()
     assert table["items"][0] == {"item_id": "greeting", "result": "pass", "points": 5.0, "turn_ids": ["0"]}
-    assert {i["item_id"] for i in table["items"]} == {i.id for i in batch.shipped_scorecard().items}
+    assert {i["item_id"] for i in table["items"]} == {i.id for i in judging.shipped_scorecard().items}
 
 
 def test_a_wrong_scorecard_stops_before_any_work(hand, two, tmp_path, capsys):
@@ -774,7 +774,7 @@ def test_explain(hand, two, capsys):
     assert "无禁语（一票否决）" in out
     assert cli.main(["scorecard", "explain", str(hand), "--json"]) == 0
     record = json.loads(capsys.readouterr().out)
-    assert (record["call_id"], len(record["items"])) == ("k1", len(batch.shipped_scorecard().items))
+    assert (record["call_id"], len(record["items"])) == ("k1", len(judging.shipped_scorecard().items))
     assert cli.main(["scorecard", "explain", str(hand.with_name("gone.json"))]) == 3
 
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jinyu import Recording, Role, Turn, recordings
-from jinyu.batch import judge_recording
 from jinyu.cli import main
+from jinyu.judging import judge_recording
 from jinyu.speakers import CONFIDENT, RoleFinding, assign_roles, probabilities, review_reason
 from jinyu.taxonomy import Taxonomy
 

@@ -1,7 +1,11 @@
 """The road from data to a model: repeatable, resumable, and the same function at every station."""
 
 import json
-from dataclasses import replace
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -12,6 +16,8 @@ from jinyu.engine import Engine
 from training import augment, average, calibrate, compare, data, evaluate, export, train
 from training import network as net
 
+ROOT = Path(__file__).resolve().parent.parent
+
 
 def weights(run):
     return {k: v.numpy() for k, v in net.load(run / "network").state_dict().items()}
@@ -21,7 +27,7 @@ def test_training_resumes_after_a_kill(tiny_run, tiny_recipe, tiny_data, tmp_pat
     run = tmp_path / "killed"
     original = train.make_trainer
 
-    def dies_after_one_epoch(*args, **kwargs):
+    def dies_amid_an_epoch(*args, **kwargs):
         from transformers import TrainerCallback
 
         class Kill(TrainerCallback):
@@ -32,7 +38,8 @@ def test_training_resumes_after_a_kill(tiny_run, tiny_recipe, tiny_data, tmp_pat
         trainer.add_callback(Kill())
         return trainer
 
-    monkeypatch.setattr(train, "make_trainer", dies_after_one_epoch)
+    monkeypatch.setattr(train, "make_trainer", dies_amid_an_epoch)
+    monkeypatch.setattr(train, "SAVE_STEPS", 7)
     with pytest.raises(KeyboardInterrupt):
         train.fit(tiny_recipe, run, tiny_data, threads=1)
     assert list((run / "checkpoints").glob("checkpoint-*"))
@@ -41,8 +48,25 @@ def test_training_resumes_after_a_kill(tiny_run, tiny_recipe, tiny_data, tmp_pat
     train.fit(tiny_recipe, run, tiny_data, threads=1)
     assert json.loads((run / "log.json").read_text(encoding="utf-8"))["resumed"] is True
     ours, theirs = weights(run), weights(tiny_run)
-    # the order of batches after a resume may differ, so the weights agree closely and not to the bit
-    assert max(float(abs(ours[k] - theirs[k]).max()) for k in ours) < 0.05
+    assert max(float(abs(ours[k] - theirs[k]).max()) for k in ours) < 1e-6
+    assert list((run / "tensorboard").glob("events.*"))
+
+
+def test_two_processes_train_as_one_does(tiny_run, tiny_recipe, tiny_data, tmp_path):
+    """They share each batch; texts are changed otherwise and other units dropped, so the figures agree within noise."""
+    run = tmp_path / "two"
+    argv = [f"--{k.replace('_', '-')}={v}" for k, v in asdict(tiny_recipe).items() if not isinstance(v, bool) and v != ""]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    command += ["-m", "training.train", "--out", str(run), "--data", str(tiny_data), "--no-freeze-words", "--threads", "1", *argv]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    ours, theirs = (json.loads((r / "log.json").read_text(encoding="utf-8")) for r in (run, tiny_run))
+    assert (ours["processes"], theirs["processes"]) == (2, 1)
+    last = [[h for h in log["history"] if "eval_loss" in h][-1] for log in (ours, theirs)]
+    assert last[0]["step"] == last[1]["step"]
+    assert abs(last[0]["eval_loss"] - last[1]["eval_loss"]) < 0.1 * last[1]["eval_loss"]
+    assert abs(last[0]["eval_taboo_ap"] - last[1]["eval_taboo_ap"]) < 0.1
+    assert (run / "model" / "manifest.json").exists()
 
 
 def test_the_same_seed_gives_the_same_weights(tiny_run, tiny_recipe, tiny_data, tmp_path):
@@ -98,25 +122,29 @@ def test_a_base_that_is_no_bert_is_refused(tmp_path):
 
 
 def test_windows_of_lengths_hold_every_row_once():
-    torch.manual_seed(0)
-    lengths = [int(n) for n in torch.randint(2, 40, (1000,))]
-    order = list(train.LengthWindows(lengths, 16))
+    random = Random(0)
+    lengths = [random.randrange(2, 40) for _ in range(1000)]
+    windows = train.LengthWindows(lengths, 16)
+    order = list(windows)
     assert sorted(order) == list(range(1000))
     spans = [max(lengths[i] for i in order[k : k + 16]) - min(lengths[i] for i in order[k : k + 16]) for k in range(0, 992, 16)]
     assert np.mean(spans) < 10  # little padding; random batches would differ by more than 30
+    assert order == list(windows)
+    windows.set_epoch(1)
+    assert order != list(windows)
 
 
 def test_augmentation_keeps_what_was_said():
-    torch.manual_seed(0)
+    random = Random(0)
     never = augment.Rates(0, 0, 0, 0, 0)
     plain = augment.Augment(never, {}, ["套餐下月生效"], {"blaming"})
-    assert plain.batch(["您好,请讲"], ["greeting.open"])[0] == "您好,请讲"
+    assert plain.batch(["您好,请讲"], ["greeting.open"], random)[0] == "您好,请讲"
     unmark = augment.Augment(replace(never, unmark=1.0), {}, [], set())
-    assert unmark.batch(["您好,请讲?"], ["greeting.open"])[0] == "您好请讲"
+    assert unmark.batch(["您好,请讲?"], ["greeting.open"], random)[0] == "您好请讲"
     joined = augment.Augment(replace(never, join=1.0), {}, ["套餐下月生效"], {"blaming"})
-    assert "套餐下月生效" in joined.batch(["你急什么"], ["blaming"])[0]
-    assert "你急什么" in joined.batch(["你急什么"], ["blaming"])[0]
-    assert joined.batch(["您好"], ["greeting.open"])[0] == "您好"
+    assert "套餐下月生效" in joined.batch(["你急什么"], ["blaming"], random)[0]
+    assert "你急什么" in joined.batch(["你急什么"], ["blaming"], random)[0]
+    assert joined.batch(["您好"], ["greeting.open"], random)[0] == "您好"
     heard = augment.homophones(["在再在再在再的得的得的得"])
     assert heard["在"] == ["再"]
     assert set(heard["的"]) == {"得"}

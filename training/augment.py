@@ -2,7 +2,7 @@
 
 Marks dropped or moved, fillers put in, characters misheard (same sound, another character), and turns run together:
 a taboo sentence inside decent talk stays taboo (boundary rule 1 of the taxonomy), business talk beside business talk stays business.
-All randomness comes from torch's generator, which a resumed run restores.
+All randomness comes from a generator that the caller seeds by epoch and batch, so that a resumed run reads what the other would have.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
-
-import torch
+from random import Random
 
 MARKS = re.compile(r"[,.!?;:、。，！？；：~…]+")
 FILLERS = ("嗯", "那个", "就是", "呃", "这个", "啊", "就是说", "然后")
@@ -46,7 +45,7 @@ def homophones(texts: list[str], most: int = 6) -> dict[str, list[str]]:
 
 @dataclass
 class Augment:
-    """Callable: (text, leaf, join) -> text. `decent` are business sentences to run together with others."""
+    """Callable: (text, leaf, join, random) -> text. `decent` are business sentences to run together with others."""
 
     rates: Rates
     heard_as: dict[str, list[str]]
@@ -54,37 +53,28 @@ class Augment:
     taboo: set[str]
     joinable: set[str] = field(default_factory=lambda: {"neutral.business"})
 
-    def batch(self, texts: list[str], leaves: list[str]) -> list[str]:
+    def batch(self, texts: list[str], leaves: list[str], random: Random) -> list[str]:
         """A changed copy of each text of a batch."""
-        join = self._chance(self.rates.join)
-        return [self(text, leaf, join) for text, leaf in zip(texts, leaves, strict=True)]
+        join = random.random() < self.rates.join
+        return [self(text, leaf, join, random) for text, leaf in zip(texts, leaves, strict=True)]
 
-    def __call__(self, text: str, leaf: str, join: bool) -> str:
+    def __call__(self, text: str, leaf: str, join: bool, random: Random) -> str:
         """One changed copy; often the text itself."""
         r = self.rates
         if join and self.decent and (leaf in self.taboo or leaf in self.joinable) and len(text) < 45:
-            other = self.decent[self._below(len(self.decent))]
-            mark = ("，", "。", " ", "")[self._below(4)]
-            text = text + mark + other if self._chance(0.5) else other + mark + text
-        draw = float(torch.rand(()))
+            other, mark = random.choice(self.decent), random.choice(("，", "。", " ", ""))
+            text = text + mark + other if random.random() < 0.5 else other + mark + text
+        draw = random.random()
         if draw < r.unmark:
             text = MARKS.sub("", text)
         elif draw < r.unmark + r.blank:
             text = MARKS.sub(" ", text).strip()
-        if self._chance(r.filler):
-            at = self._below(len(text) + 1) if self._chance(0.5) else 0
-            text = text[:at] + FILLERS[self._below(len(FILLERS))] + text[at:]
-        if self._chance(r.homophone) and len(text) >= 6:
-            for _ in range(1 + self._below(1 + len(text) // 12)):
-                at = self._below(len(text))
+        if random.random() < r.filler:
+            at = random.randrange(len(text) + 1) if random.random() < 0.5 else 0
+            text = text[:at] + random.choice(FILLERS) + text[at:]
+        if random.random() < r.homophone and len(text) >= 6:
+            for _ in range(1 + random.randrange(1 + len(text) // 12)):
+                at = random.randrange(len(text))
                 if others := self.heard_as.get(text[at]):
-                    text = text[:at] + others[self._below(len(others))] + text[at + 1 :]
+                    text = text[:at] + random.choice(others) + text[at + 1 :]
         return text
-
-    @staticmethod
-    def _chance(p: float) -> bool:
-        return float(torch.rand(())) < p
-
-    @staticmethod
-    def _below(n: int) -> int:
-        return int(torch.randint(n, ()))

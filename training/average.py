@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,11 @@ def average(parts: list[tuple[Path, float]], out: Path) -> None:
     stock.load_state_dict(state)
     out.mkdir(parents=True)
     recipe, log = origins[-1]
+    earlier = list(_stages(recipe))
+    for other, its in origins[:-1]:  # a stage that several go on from is counted once
+        if other not in earlier:
+            shared = other.get("started_from") in earlier
+            log["minutes"] = round(log["minutes"] + (its.get("own_minutes", its["minutes"]) if shared else its["minutes"]), 1)
     averaged = [{"weight": round(w / total, 4), "recipe": o[0]} for (_, w), o in zip(parts[:-1], origins[:-1], strict=True)]
     (out / "recipe.json").write_text(
         json.dumps({**recipe, "averaged": averaged}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -54,6 +60,13 @@ def average(parts: list[tuple[Path, float]], out: Path) -> None:
     (out / "log.json").write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
     stock.save_pretrained(out / "network")
     AutoTokenizer.from_pretrained(_network(last)).save_pretrained(out / "network")
+
+
+def _stages(recipe: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The recipes that `recipe` went on from."""
+    while "started_from" in recipe:
+        recipe = recipe["started_from"]
+        yield recipe
 
 
 def _network(path: Path) -> Path:

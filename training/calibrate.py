@@ -5,7 +5,7 @@
 
 Both are chosen on the validation split with the exported int8 graph, read as the scorer reads it (windows included). The temperature makes
 the probabilities as sure as they are right (lowest log loss). The threshold is the lowest that keeps a promise with a stated confidence
-(`jinyu/promise.py`), which is refused where the labels are too few; without a promise asked for, the lowest at which at most
+(`jinyu/promise.py`), which is refused where the labels are too few; without a promise asked for, the lowest from 0.985 on at which at most
 two of 1,000 decent validation utterances are flagged. The scores go into the model, so that `jinyu score --false-alarms-per-1000 1` can choose anew.
 """
 
@@ -24,6 +24,9 @@ from jinyu import JinyuError, Kind, Scorer, promise
 from training import base, data, export
 
 PROMISE = 2.0  # false alarms per 1,000 labelled decent utterances, where nothing else is asked for
+FLOOR = (
+    0.985  # but never a threshold below this: real decent speech is odder than labelled (see "Why it is so" in training/README.md)
+)
 
 
 def best_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -85,12 +88,19 @@ def calibrate(run: Path, folder: Path = data.DATA, asked: Asked | None = None, v
 
 
 def without_promise(seen: promise.Evidence) -> promise.Promise:
-    """The lowest threshold at which at most two of 1,000 labelled decent utterances are flagged; what that promises is in `bound`."""
-    threshold = seen.above(int(PROMISE * seen.decents / 1000))
+    """The lowest threshold from `FLOOR` on that flags at most two of 1,000 labelled decent utterances; what it promises is in `bound`."""
+    threshold = max(FLOOR, seen.above(int(PROMISE * seen.decents / 1000)))
     alarms = seen.alarms(threshold)
     bound = 1000 * promise.upper_bound(alarms, seen.decents, promise.CONFIDENCE)
     recall = seen.caught(threshold) / max(len(seen.taboo), 1)
-    return promise.Promise(threshold, f"{PROMISE:g} false alarms per 1,000 labelled", promise.CONFIDENCE, bound, alarms, recall)
+    return promise.Promise(
+        threshold,
+        f"at most {PROMISE:g} false alarms per 1,000 labelled, from {FLOOR} on",
+        promise.CONFIDENCE,
+        bound,
+        alarms,
+        recall,
+    )
 
 
 def _save(run: Path, settings: dict[str, Any]) -> None:

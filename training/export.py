@@ -26,6 +26,7 @@ import jinyu
 from jinyu import artifact, text
 from jinyu.engine import Engine
 from training import base, data
+from training.train import BASE
 
 PROVISIONAL = {"temperature": 1.0, "threshold": 0.5, "promise": {"note": "not calibrated; run training.calibrate"}}
 
@@ -79,10 +80,19 @@ def write_manifest(out: Path, recipe: dict[str, Any], version: str, training: di
         "recipe": recipe,
         "training": training,
         "data": recipe["data"],
-        "licence": "MIT (weights from multilingual-e5-small, MIT; data and code of this project)",
+        "licence": licence(recipe),
         "files": {n: hashlib.sha256((out / n).read_bytes()).hexdigest() for n in names},
     }
     _write_json(out / artifact.MANIFEST, manifest)
+
+
+def licence(recipe: dict[str, Any]) -> str:
+    """Of the weights, by what the first of all stages started from."""
+    while "started_from" in recipe:
+        recipe = recipe["started_from"]
+    if recipe["base_model"] == str(BASE):
+        return "MIT (weights from multilingual-e5-small, MIT; data and code of this project)"
+    return f"that of {Path(recipe['base_model']).name}, which the weights come from; data and code of jinyu: MIT"
 
 
 def write_network(network: Path, out: Path) -> None:

@@ -2,12 +2,13 @@
 
     python -m training.retrain --labels reviews.jsonl more.csv --out runs/2026-12
     python -m training.retrain --labels ours.xlsx --taxonomy ours.yaml --map mapping.yaml --out runs/ours --promote
+    torchrun --nproc-per-node 2 -m training.retrain --labels ...     # several GPUs or processes share the training
 
 Exit code 0: the candidate in RUN/model may replace the current model (and did, with --promote); 10: it was trained and the gate refused
 it; 1: the labels or the settings are wrong. The same command after a kill goes on in the phase that it was in. The current model is read
-and never written; only `training.promote` does that. What each phase does: `labels.py`, `merge.py`, `train.py`, `calibrate.py`, `gate.py`,
+and never written; only `training.promote` does that. What each phase does: `labels.py`, `merge.py`, `suspects.py`, `train.py`, `calibrate.py`, `gate.py`,
 `retrain_report.py`. A run directory holds `run.json` (settings, origins, phases with time and memory), `problems.jsonl`, `labels.jsonl`,
-`data/`, `network/`, `model/`, `gate.json`, `report.md` and `report.json`.
+`data/`, `suspects.jsonl`, `network/`, `model/`, `gate.json`, `report.md` and `report.json`.
 """
 
 from __future__ import annotations
@@ -26,17 +27,19 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from jinyu import JinyuError, Kind, Scorer, artifact, promise
-from training import base, calibrate, data, gate, labels, merge, promote, retrain_report, train
+from training import base, calibrate, data, gate, labels, merge, promote, retrain_report, suspects, train
 from training.data import DataError
 from training.scheme import Scheme, load
 
 REFUSED = 10
 MODEL = data.DATA.parent / "model"
+BESIDE = 4000  # shipped rows that the team's labels are checked beside
 SHOWN = 50  # problems printed; all of them are in problems.jsonl
-TRACKERS = {"mlflow": "mlflow", "wandb": "wandb", "tensorboard": "tensorboard"}
+TRACKERS = {"mlflow": "mlflow", "wandb": "wandb"}  # TensorBoard's files are always written
 
 
 @dataclass
@@ -57,6 +60,10 @@ class Job:
     def mix(self) -> merge.Mix:
         """How much of each source is read."""
         return merge.Mix(self.args.replay, self.args.cap, self.args.held, self.args.seed)
+
+    def labels(self) -> list[labels.Label]:
+        """What `validate` let through."""
+        return [labels.Label(**json.loads(line)) for line in (self.out / "labels.jsonl").read_text(encoding="utf-8").splitlines()]
 
     def save(self) -> None:
         """Write `run.json` at once: it is the marker of every phase."""
@@ -85,8 +92,8 @@ def validate(job: Job) -> dict[str, Any]:
 
 def merge_data(job: Job) -> dict[str, Any]:
     """The team's rows and the shipped ones, in the team's taxonomy."""
-    read = [labels.Label(**json.loads(line)) for line in (job.out / "labels.jsonl").read_text(encoding="utf-8").splitlines()]
     current = Scorer.load(job.args.model, threads=job.args.threads)
+    read = job.labels()
     own, rejected = [x for x in read if x.leaf], [x for x in read if not x.leaf]
     counts = merge.merge(own, rejected, job.scheme, job.mix, job.args.data, job.folder, current)
     kinds = {job.scheme.taxonomy.kind_of(r.leaf.split(".")[0]) is Kind.TABOO for r in data.load("validation", job.folder)}
@@ -95,6 +102,22 @@ def merge_data(job: Job) -> dict[str, Any]:
             "no taboo or no decent row is left for validation under this taxonomy; say in --map what the shipped leaves are called"
         )
     return counts
+
+
+def doubt(job: Job) -> dict[str, Any]:
+    """How many of the team's labels contradict the others (`suspects.py`); these go to `suspects.jsonl`, for a second reader."""
+    own = [suspects.Labelled(x.where, x.text, x.leaf) for x in job.labels() if x.leaf]
+    shipped = [r for r in data.load("train", job.folder) if r.hand != merge.HAND]
+    beside = Random(job.args.seed).sample(shipped, min(BESIDE, len(shipped)))
+    scorer = Scorer.load(job.args.model, threads=job.args.threads)
+    found = suspects.find(own, scorer, 3, job.args.seed, [suspects.Labelled(r.id, r.text, r.leaf) for r in beside]) if own else []
+    lines = [json.dumps(vars(s), ensure_ascii=False) + "\n" for s in found]
+    (job.out / "suspects.jsonl").write_text("".join(lines), encoding="utf-8")
+    return {
+        "labels": len(own),
+        "suspects": len(found),
+        "at_least": round(promise.lower_bound(len(found), len(own), 0.95), 4) if own else 0.0,
+    }
 
 
 def recipe(args: argparse.Namespace) -> train.Recipe:
@@ -147,6 +170,13 @@ def calibrate_and_export(job: Job) -> dict[str, Any]:
 def judge(job: Job) -> dict[str, Any]:
     """Measure the candidate against the current model."""
     result = gate.judge(job.out, job.args.model, job.folder, job.scheme, job.args.seed, job.args.threads)
+    doubted = job.record["phases"]["suspects"]
+    if doubted["at_least"] > job.args.noise:
+        result["reasons"].append(
+            f"{doubted['suspects']} of the team's {doubted['labels']} labels contradict the others (surely more than {job.args.noise:.0%}); "
+            f"read {job.out / 'suspects.jsonl'}, correct the labels, or accept them with --noise 1"
+        )
+        result["pass"] = False
     (job.out / "gate.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return {"pass": result["pass"], "reasons": result["reasons"]}
 
@@ -158,7 +188,7 @@ def report(job: Job) -> dict[str, Any]:
 
 
 PHASES: dict[str, Callable[[Job], dict[str, Any]]] = {
-    "validate": validate, "merge": merge_data, "train": fit, "calibrate": calibrate_and_export, "gate": judge, "report": report,
+    "validate": validate, "merge": merge_data, "suspects": doubt, "train": fit, "calibrate": calibrate_and_export, "gate": judge, "report": report,
 }  # fmt: skip
 
 
@@ -191,6 +221,18 @@ def run(args: argparse.Namespace, command: list[str]) -> int:
     return 0
 
 
+def follow(args: argparse.Namespace) -> int:
+    """What a process that `torchrun` started beside the first one does: it helps to train, once the first has merged the data."""
+    path, phases = args.out / "run.json", {}
+    while "merge" not in phases:
+        time.sleep(1)  # if the first process gives up, torchrun ends this one
+        if path.exists():
+            phases = json.loads(path.read_text(encoding="utf-8"))["phases"]
+    if "train" not in phases:
+        train.fit(recipe(args), args.out, args.out / "data", args.threads)
+    return 0
+
+
 def begin(args: argparse.Namespace, command: list[str]) -> Job:
     """The job in `args.out`: a new one, or the one that was begun there with the same settings."""
     if args.report_to and importlib.util.find_spec(TRACKERS[args.report_to]) is None:
@@ -215,6 +257,7 @@ def begin(args: argparse.Namespace, command: list[str]) -> Job:
         "batch",
         "seed",
         "false_alarms_per_1000",
+        "noise",
         "skip_errors",
     )
     settings: dict[str, Any] = {k: getattr(args, k) for k in keys}
@@ -309,6 +352,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--false-alarms-per-1000", type=float, metavar="X", help="promise for decent speech (default: as training.calibrate)"
     )
+    p.add_argument(
+        "--noise", type=float, default=0.07, metavar="SHARE",
+        help="labels that contradict the others; the gate refuses if surely more do (default: %(default)s; 1 accepts all)",
+    )  # fmt: skip
     p.add_argument("--skip-errors", action="store_true", help="leave out rows that cannot be used, and go on")
     p.add_argument("--report-to", choices=sorted(TRACKERS), help="also log training there, if it is installed")
     p.add_argument("--promote", action="store_true", help="if the gate lets it pass, replace the current model")
@@ -319,6 +366,9 @@ def main(argv: list[str] | None = None) -> int:
     """Command line of `python -m training.retrain`."""
     args = parser().parse_args(argv)
     try:
+        if not train.is_first_process():
+            args.model = artifact.find(args.model)
+            return follow(args)
         return run(args, ["python", "-m", "training.retrain", *(sys.argv[1:] if argv is None else argv)])
     except (DataError, base.BaseModelError, JinyuError) as error:
         print(f"training.retrain: {error}", file=sys.stderr)

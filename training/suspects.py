@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,17 +87,22 @@ def out_of_fold(vectors: np.ndarray, labels: np.ndarray, folds: int, seed: int =
     return out
 
 
-def find(rows: list[Labelled], scorer: Scorer, folds: int = 5, seed: int = 0) -> list[Suspect]:
-    """The rows that cleanlab holds for wrongly labelled, the worst first. Raises `DataError` if there is too little to learn from."""
+def find(rows: Sequence[Labelled], scorer: Scorer, folds: int = 5, seed: int = 0, beside: Sequence[Labelled] = ()) -> list[Suspect]:
+    """The rows that cleanlab holds for wrongly labelled, the worst first. Of `beside` it learns too, and does not report.
+
+    Raises `DataError` if there is too little to learn from.
+    """
     try:
         from cleanlab.filter import find_label_issues
         from cleanlab.rank import get_label_quality_scores
     except ImportError as error:
         raise DataError("suspects need cleanlab: pip install -e '.[train]'") from error
+    mine, rows = len(rows), [*rows, *beside]
     counts = Counter(row.leaf for row in rows)
     alone = sorted(leaf for leaf, n in counts.items() if n < 2)
     if alone:
         print(f"not checked, only one row each: {', '.join(alone)}", file=sys.stderr)
+    mine = sum(counts[row.leaf] > 1 for row in rows[:mine])
     rows = [row for row in rows if counts[row.leaf] > 1]
     leaves = sorted({row.leaf for row in rows})
     if len(leaves) < 2 or folds < 2:
@@ -107,7 +113,11 @@ def find(rows: list[Labelled], scorer: Scorer, folds: int = 5, seed: int = 0) ->
     ranked = find_label_issues(labels, p, return_indices_ranked_by="self_confidence", n_jobs=1)
     scores = get_label_quality_scores(labels, p, method="self_confidence")
     best = p.argmax(1)
-    return [Suspect(rows[i].id, rows[i].leaf, leaves[best[i]], round(float(scores[i]), 4), rows[i].text) for i in map(int, ranked)]
+    return [
+        Suspect(rows[i].id, rows[i].leaf, leaves[best[i]], round(float(scores[i]), 4), rows[i].text)
+        for i in map(int, ranked)
+        if i < mine
+    ]
 
 
 def run(

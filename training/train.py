@@ -2,16 +2,18 @@
 
     python -m training.train                                        # build/base -> runs/default, then calibrated and exported
     python -m training.train --base-model hfl/chinese-macbert-base  # any BERT by hub name or directory
-    python -m training.train --out runs/default                     # the same command after a kill goes on from the last epoch
+    python -m training.train --out runs/default                     # the same command after a kill goes on from the last checkpoint
+    torchrun --nproc-per-node 2 -m training.train                   # several GPUs, or processes: they share each batch
 
-A run directory holds `recipe.json` (every setting), `checkpoints/`, `network/` (the fine-tuned BERT in fp32), `calibration.json` and
-`model/`, which `jinyu score --model RUN` reads. Read `augment.py` for what is done to the texts, `export.py` for what follows.
+A run directory holds `recipe.json` (every setting), `checkpoints/`, `network/` (the fine-tuned BERT in fp32), `log.json` and `tensorboard/`
+(loss and figures on the way), `calibration.json` and `model/`, which `jinyu score --model RUN` reads. Read `augment.py` for what is done to the texts, `export.py` for what follows.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import time
@@ -25,6 +27,7 @@ from training import base, data
 from training.augment import Augment, Rates, homophones
 
 BASE = Path("build/base")
+SAVE_STEPS = 200  # steps from one checkpoint to the next: some two minutes on a CPU
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Recipe:
     warmup: float = 0.08
     dropout: float = 0.1
     attention_dropout: float = 0.0  # of attention weights; drawing it costs a fifth of a step
-    smoothing: float = 0.05
+    smoothing: float = 0.02
     category_loss: float = 0.5  # weight of the loss over the 14 categories, beside that over the leaves
     rdrop: float = 0.0  # weight of the divergence between two readings of a batch under other dropout (R-Drop); doubles the time
     fgm: float = 0.0  # length of an adversarial step on the words' vectors (fast gradient method); doubles the time
@@ -63,8 +66,10 @@ def load_network(recipe: Recipe, codes: list[str], mapping: Mapping[str, str | N
 
     from training import network as net
 
-    if recipe.base_model == str(BASE) and not (BASE / "config.json").exists():
+    if recipe.base_model == str(BASE) and not (BASE / "config.json").exists() and is_first_process():
         base.build(BASE, Path("build/cache"))
+    while recipe.base_model == str(BASE) and not (BASE / "config.json").exists():
+        time.sleep(1)  # the first process is at it
     network = net.from_base(recipe.base_model, recipe.layers, codes, recipe.dropout, recipe.attention_dropout, mapping)
     if recipe.top:
         net.train_only_top(network, recipe.top)
@@ -92,13 +97,15 @@ def parameter_groups(network: Any, recipe: Recipe) -> list[dict[str, Any]]:
 
 
 def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: int | None = None, report_to: str = "none") -> Any:
-    """The `transformers.Trainer` of a run: data, loss, optimiser, checkpoints each epoch."""
+    """The `transformers.Trainer` of a run: data, loss, optimiser, checkpoints every `SAVE_STEPS`."""
     import numpy as np
     import torch
     from datasets import Dataset
     from sklearn.metrics import average_precision_score, f1_score
     from torch.nn import functional
+    from torch.utils.tensorboard import SummaryWriter
     from transformers import Trainer, TrainingArguments, get_linear_schedule_with_warmup, set_seed
+    from transformers.integrations import TensorBoardCallback
 
     if threads:
         torch.set_num_threads(threads)
@@ -121,12 +128,13 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
     def table(source: list[data.Row]) -> Dataset:
         texts = [r.model_text for r in source]
         labels = [codes.index(r.leaf) for r in source]
-        return Dataset.from_dict({"text": texts, "labels": labels, "length": [len(t) for t in texts]})
+        return Dataset.from_dict({"text": texts, "labels": labels, "length": [len(t) for t in texts], "row": range(len(texts))})
 
     def collate(batch: list[dict[str, Any]]) -> dict[str, Any]:
         texts = [r["text"] for r in batch]
         if network.training:
-            texts = augment.batch(texts, [codes[r["labels"]] for r in batch])
+            random = Random(f"{recipe.seed} {order.epoch} {batch[0]['row']}")
+            texts = augment.batch(texts, [codes[r["labels"]] for r in batch], random)
         out = tokenizer(texts, truncation=True, max_length=recipe.max_tokens, padding=True, return_tensors="pt")
         return {**out, "labels": torch.tensor([r["labels"] for r in batch])}
 
@@ -157,7 +165,7 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
         """Short and long texts alternate, yet a batch holds texts of one length: little padding, mixed classes."""
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-            return LengthWindows(self.train_dataset["length"], recipe.batch)
+            return order
 
         def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any) -> Any:
             labels, words = inputs["labels"], None
@@ -175,19 +183,26 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
                 total = total + loss(model(**inputs, words=(words + step).detach()), labels)
             return (total, outputs) if return_outputs else total
 
+    train_set = table(rows)
+    order = LengthWindows(train_set["length"], recipe.batch, recipe.seed)
     steps = -(-len(rows) // recipe.batch) * recipe.epochs
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    if recipe.batch % processes:
+        raise data.DataError(f"{processes} processes cannot share a batch of {recipe.batch} evenly; give a multiple as --batch")
     optimiser = torch.optim.AdamW(parameter_groups(network, recipe), fused=True)
     schedule = get_linear_schedule_with_warmup(optimiser, int(recipe.warmup * steps), int(steps))
     arguments = TrainingArguments(
-        output_dir=str(out / "checkpoints"), num_train_epochs=recipe.epochs, per_device_train_batch_size=recipe.batch,
-        per_device_eval_batch_size=64, save_strategy="epoch", eval_strategy="epoch", save_total_limit=1, logging_steps=50,
+        output_dir=str(out / "checkpoints"), num_train_epochs=recipe.epochs, eval_strategy="epoch", logging_steps=50,
+        per_device_train_batch_size=recipe.batch // processes, per_device_eval_batch_size=64,
+        save_strategy="steps", save_steps=SAVE_STEPS, save_total_limit=1,
         seed=recipe.seed, remove_unused_columns=False, report_to=report_to, dataloader_pin_memory=False,
-        use_cpu=not torch.cuda.is_available(),
+        use_cpu=not torch.cuda.is_available(), ddp_backend="gloo" if processes > 1 and not torch.cuda.is_available() else None,
         bf16=hardware_bf16() if recipe.precision == "auto" else recipe.precision == "bf16",
     )  # fmt: skip
     return Windowed(
-        model=network, args=arguments, data_collator=collate, train_dataset=table(rows), eval_dataset=table(validation),
+        model=network, args=arguments, data_collator=collate, train_dataset=train_set, eval_dataset=table(validation),
         processing_class=tokenizer, compute_metrics=metrics, optimizers=(optimiser, schedule),
+        callbacks=[TensorBoardCallback(SummaryWriter(str(out / "tensorboard")))] if is_first_process() else [],
     )  # fmt: skip
 
 
@@ -208,28 +223,39 @@ def hardware_bf16() -> bool:
 
 
 class LengthWindows:
-    """Indices in an order of batches: windows of eight batches, sorted by length within, batches shuffled."""
+    """Indices in an order of batches: windows of eight batches, sorted by length within, batches shuffled.
 
-    def __init__(self, lengths: list[int], batch: int) -> None:
-        self.lengths, self.batch = list(lengths), batch
+    Seed and epoch alone make the order, so a run that resumes amid an epoch finds it again.
+    """
+
+    def __init__(self, lengths: list[int], batch: int, seed: int = 0) -> None:
+        self.lengths, self.batch, self.seed, self.epoch = list(lengths), batch, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the Trainer."""
+        self.epoch = epoch
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def __iter__(self) -> Any:
-        import torch
-
-        order = torch.randperm(len(self.lengths)).tolist()
+        random = Random(f"{self.seed} {self.epoch}")
+        order = random.sample(range(len(self.lengths)), len(self.lengths))
         batches = []
         for start in range(0, len(order), 8 * self.batch):
             window = sorted(order[start : start + 8 * self.batch], key=self.lengths.__getitem__)
             batches += [window[i : i + self.batch] for i in range(0, len(window), self.batch)]
         short = [b for b in batches if len(b) < self.batch]  # at most one; it goes last so that batches stay whole
         full = [b for b in batches if len(b) == self.batch]
-        for i in torch.randperm(len(full)).tolist():
-            yield from full[i]
+        for b in random.sample(full, len(full)):
+            yield from b
         for b in short:
             yield from b
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that writes: the only one, or the first that `torchrun` started."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def started_from(base_model: str) -> tuple[dict[str, Any], float]:
@@ -244,20 +270,60 @@ def started_from(base_model: str) -> tuple[dict[str, Any], float]:
     return {}, 0.0
 
 
-def drop_torn_checkpoints(out: Path) -> bool:
-    """Remove checkpoints whose writing was cut short (their last file is missing); whether one is left to go on from."""
+def drop_torn_checkpoints(out: Path) -> None:
+    """Remove checkpoints whose writing was cut short: their last file is missing."""
     for checkpoint in (out / "checkpoints").glob("checkpoint-*"):
         if not (checkpoint / "trainer_state.json").exists():
             shutil.rmtree(checkpoint)
-    return any((out / "checkpoints").glob("checkpoint-*"))
 
 
 def fit(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: int | None = None, report_to: str = "none") -> None:
-    """Train `recipe` into `out`, going on from the last checkpoint if there is one."""
+    """Train `recipe` into `out`, going on from the last checkpoint if there is one.
+
+    Of the processes that `torchrun` starts the first one writes, the others only help to train.
+    """
     out.mkdir(parents=True, exist_ok=True)
+    if (out / "network" / "config.json").exists():
+        check_recipe(recipe, out, folder)
+        print(f"{out}: already trained; delete it to train again", file=sys.stderr)
+        return
+    if is_first_process():
+        (out / "recipe.json").write_text(
+            json.dumps(check_recipe(recipe, out, folder), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+        drop_torn_checkpoints(out)
+    import torch
+
+    from training import network as net
+
+    started = time.time()
+    trainer = make_trainer(recipe, out, folder, threads, report_to)  # several processes have found each other here
+    resume = any((out / "checkpoints").glob("checkpoint-*"))
+    trainer.train(resume_from_checkpoint=resume)
+    if not is_first_process():
+        return
+    partial = out / "network.part"
+    net.save(trainer.accelerator.unwrap_model(trainer.model), data.load_taxonomy(folder).codes, partial)
+    trainer.processing_class.save_pretrained(partial)
+    minutes = (time.time() - started) / 60
+    log = {
+        "minutes": round(minutes + started_from(recipe.base_model)[1], 1),
+        "own_minutes": round(minutes, 1),  # without the stages before
+        "threads": torch.get_num_threads(),
+        "processes": trainer.args.world_size,
+        "resumed": resume,
+        "history": trainer.state.log_history,
+    }
+    (out / "log.json").write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+    partial.rename(out / "network")
+    shutil.rmtree(out / "checkpoints", ignore_errors=True)
+
+
+def check_recipe(recipe: Recipe, out: Path, folder: Path) -> dict[str, Any]:
+    """What `recipe.json` of a run says. Raises `DataError` if it was begun in `out` with other settings."""
     settings = out / "recipe.json"
-    wanted = {**asdict(recipe), "data": data.digest(folder, ("train", "validation"))}
-    origin, earlier_minutes = started_from(recipe.base_model)
+    wanted: dict[str, Any] = {**asdict(recipe), "data": data.digest(folder, ("train", "validation"))}
+    origin, _ = started_from(recipe.base_model)
     if origin:
         wanted["started_from"] = origin
     # a setting that did not exist when a run was begun had its default
@@ -265,31 +331,7 @@ def fit(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: int | None
     if before != wanted:
         differing = ", ".join(sorted(k for k in wanted if before.get(k) != wanted[k]))
         raise data.DataError(f"{out} was begun with another recipe ({differing} differ); name a new --out, or delete it")
-    if (out / "network" / "config.json").exists():
-        print(f"{out}: already trained; delete it to train again", file=sys.stderr)
-        return
-    settings.write_text(json.dumps(wanted, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    import torch
-
-    from training import network as net
-
-    started = time.time()
-    resume = drop_torn_checkpoints(out)
-    trainer = make_trainer(recipe, out, folder, threads, report_to)
-    trainer.train(resume_from_checkpoint=resume)
-    partial = out / "network.part"
-    net.save(trainer.model, data.load_taxonomy(folder).codes, partial)
-    trainer.processing_class.save_pretrained(partial)
-    minutes = (time.time() - started) / 60 + earlier_minutes
-    log = {
-        "minutes": round(minutes, 1),
-        "threads": torch.get_num_threads(),
-        "resumed": resume,
-        "history": trainer.state.log_history,
-    }
-    (out / "log.json").write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
-    partial.rename(out / "network")
-    shutil.rmtree(out / "checkpoints")
+    return wanted
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -309,7 +351,7 @@ def main(argv: list[str] | None = None) -> int:
     out, folder, threads, no_export = (args.pop(k) for k in ("out", "data", "threads", "no_export"))
     try:
         fit(Recipe(**args), out, folder, threads)
-        if not no_export:
+        if not no_export and is_first_process():
             from training import calibrate
 
             calibrate.main([str(out), "--data", str(folder)])

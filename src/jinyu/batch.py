@@ -7,49 +7,28 @@ written down too and the others go on. The tables are made at the end and appear
 from __future__ import annotations
 
 import hashlib
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
-from functools import cache, partial
+from functools import partial
 from heapq import nlargest
-from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from jinyu import audio, recordings, speakers, tables
+from jinyu import audio, recordings, tables
 from jinyu.agents import Agents
-from jinyu.artifact import Artifact
 from jinyu.journal import Journal
+from jinyu.judging import Line, Settings, judge_pool, result, shipped_scorecard
+from jinyu.progress import Hearing, Pace
 from jinyu.redact import redact as masked
-from jinyu.report.tables import turn_rows
 from jinyu.scorecard import Scorecard
 from jinyu.scorer import Scorer
-from jinyu.types import SCHEMA, InputError, Judgement, Recording, Role, Turn
-
-if TYPE_CHECKING:
-    from jinyu.audio.recording import Heard
+from jinyu.types import SCHEMA, InputError, Recording
 
 WRITTEN = ("utterances", "calls", "agents", "turns", "review", "errors", "journal")
 SHOWN = 10  # alarms and errors that the summary quotes
-ASR_SURE = 0.5  # a turn that the recogniser trusts less is marked `asr_uncertain`
-Line = dict[str, Any]
 Source = tuple[str, Callable[[], Iterable[Recording]]]  # (name, what reads its recordings; may raise InputError)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How recordings are judged and what is kept of them."""
-
-    agent_channel: str | None = None
-    agent_speaker: str | None = None
-    redact: bool = False
-    review_budget: int = 0  # a table `review` of so many utterances, those most likely taboo, flagged or not
-    keep_turns: bool = False  # a table `turns` of all that is said, the customers' words too; the report shows it
 
 
 @dataclass
@@ -71,79 +50,6 @@ class Summary:
     listening: float = 0.0  # seconds that it took
     passed_over: list[Path] = field(default_factory=list)  # audio files of the folders, where audio cannot be read
     passed_over_reason: str = ""
-
-
-def judge_turns(recording: Recording, scorer: Scorer) -> list[Judgement | None]:
-    """One judgement a turn, None for turns that are not the agent's: customers and bots are never judged."""
-    judged = iter(scorer.score_many([t.text for t in recording.turns if t.role is Role.AGENT]))
-    return [next(judged) if t.role is Role.AGENT else None for t in recording.turns]
-
-
-@cache
-def shipped_scorecard() -> Scorecard:
-    """The default card, read once."""
-    return Scorecard.load()
-
-
-def judge_recording(
-    recording: Recording,
-    scorer: Scorer,
-    source: str = "",
-    scorecard: Scorecard | None = None,
-    *,
-    agent_channel: str | None = None,
-    agent_speaker: str | None = None,
-    redact: bool = False,
-    heard: Callable[[Recording], None] | None = None,
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """(utterance records of the agent's turns, the call's record), scored by the shipped card unless another is given.
-
-    Where turns name no role, `speakers.py` finds the agent. `redact` masks what is returned; judged is the text as it was said.
-    `heard` is given the recording with the roles filled in.
-    """
-    recording, finding = speakers.assign_roles(recording, scorer, agent_channel, agent_speaker)
-    if heard:
-        heard(recording)
-    judged = judge_turns(recording, scorer)
-    rows = [_utterance(recording, t, j, redact) for t, j in zip(recording.turns, judged, strict=True) if j is not None]
-    review_reason = speakers.review_reason(recording, finding)
-    score = (scorecard or shipped_scorecard()).judge(recording, judged).to_dict()
-    call = {
-        "schema": SCHEMA,
-        "call_id": recording.call_id,
-        "agent_id": recording.agent_id,
-        "source": source,
-        "started_at": recording.started_at,
-        "audio": None if redact else recording.audio,  # what is masked in the text can be heard there
-        "score": score["score"],
-        "auto_fail": score["auto_fail"],
-        "role_method": finding.method,
-        "role_confidence": round(finding.confidence, 4),
-        "needs_review": bool(review_reason),
-        "review_reason": review_reason,
-        "items": score["items"],
-        "metrics": {"turns": len(recording.turns), "agent_turns": len(rows), **score["metrics"]},
-        "model": rows[0]["model"] if rows else None,
-    }
-    return rows, call
-
-
-def _utterance(recording: Recording, turn: Turn, judgement: Judgement, redact: bool) -> dict[str, Any]:
-    head = {
-        "call_id": recording.call_id,
-        "turn_id": turn.turn_id,
-        "agent_id": recording.agent_id,
-        "role": str(turn.role),
-        "start_ms": turn.start_ms,
-        "end_ms": turn.end_ms,
-        "asr_uncertain": turn.asr_confidence is not None and turn.asr_confidence < ASR_SURE,
-    }
-    record = {**head, **judgement.to_dict()}
-    if redact:
-        record["text"] = masked(judgement.text)
-        if evidence := judgement.evidence:
-            record["evidence"]["text"] = record["text"][evidence.start : evidence.end]
-    return record
 
 
 def score_paths(
@@ -253,7 +159,7 @@ def _judge(
     sources: Sequence[Source], journal: Journal, scorer: Scorer, card: Scorecard, settings: Settings, workers: int
 ) -> Iterator[Line]:
     """Journal lines of all that is not yet done, in order."""
-    with _judging(scorer, card, settings, workers) as judge:
+    with judge_pool(scorer, card, settings, workers) as judge:
         waiting: deque[Line | Future[Line]] = deque()  # in the order of the calls; bounded, so that memory is too
         for number in range(journal.file, len(sources)):
             name, read = sources[number]
@@ -265,73 +171,14 @@ def _judge(
                         continue
                     waiting.append(judge(recording, name))
                     while len(waiting) > 4 * workers:
-                        yield _result(waiting.popleft())
+                        yield result(waiting.popleft())
             except InputError as error:
                 last["error"] = masked(str(error)) if settings.redact else str(error)  # it may quote the file
             waiting.append(last)
             while waiting and (workers == 1 or not isinstance(waiting[0], Future) or waiting[0].done()):
-                yield _result(waiting.popleft())
+                yield result(waiting.popleft())
         while waiting:
-            yield _result(waiting.popleft())
-
-
-def _result(item: Line | Future[Line]) -> Line:
-    try:
-        return item.result() if isinstance(item, Future) else item
-    except BrokenProcessPool as error:
-        raise InputError(
-            "a worker process died, perhaps for want of memory; the same command goes on, with fewer --workers if need be"
-        ) from error
-
-
-@contextmanager
-def _judging(
-    scorer: Scorer, card: Scorecard, settings: Settings, workers: int
-) -> Iterator[Callable[[Recording, str], Line | Future[Line]]]:
-    """What judges one recording: here, or in worker processes of one thread each."""
-    if workers == 1:
-        yield lambda recording, name: journal_line(recording, name, scorer, card, settings)
-        return
-    start = (scorer.model.path, scorer.thresholds, Path(card.origin), settings)
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, start) as pool:
-        try:
-            yield lambda recording, name: pool.submit(_in_worker, recording, name)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-_worker: tuple[Scorer, Scorecard, Settings]
-
-
-def _start_worker(model: Path, thresholds: dict[str, float], card: Path, settings: Settings) -> None:
-    global _worker
-    _worker = (Scorer(Artifact.open(model), 1, thresholds), Scorecard.load(card), settings)
-
-
-def _in_worker(recording: Recording, name: str) -> Line:
-    return journal_line(recording, name, *_worker)
-
-
-def journal_line(recording: Recording, name: str, scorer: Scorer, card: Scorecard, settings: Settings) -> Line:
-    """All rows of one call."""
-    turns: list[Line] = []
-
-    def heard(recording: Recording) -> None:
-        if settings.keep_turns:
-            turns.extend(turn_rows(recording, settings.redact))
-
-    rows, call = judge_recording(
-        recording,
-        scorer,
-        name,
-        card,
-        agent_channel=settings.agent_channel,
-        agent_speaker=settings.agent_speaker,
-        redact=settings.redact,
-        heard=heard,
-    )
-    return {"call": call, "utterances": rows, "turns": turns}
+            yield result(waiting.popleft())
 
 
 def _write_tables(journal: Journal, out: Path, table_format: str, settings: Settings) -> Summary:
@@ -368,59 +215,3 @@ def _write_tables(journal: Journal, out: Path, table_format: str, settings: Sett
 
 def _most_likely_taboo(journal: Journal, budget: int) -> list[Line]:
     return nlargest(budget, journal.rows("utterances"), key=lambda row: row["taboo_probability"])
-
-
-class Pace:
-    """Progress as a line: files, utterances, alarms, rate and the time that is left."""
-
-    def __init__(self, files: int, done: int, show: Callable[[str], None] | None) -> None:
-        self.files, self.before, self.done, self.show = files, done, done, show
-        self.utterances, self.flagged, self.started = 0, 0, time.monotonic()
-
-    def step(self, line: Line) -> None:
-        """Count one journal line."""
-        rows = line.get("utterances", ())
-        self.done += "finished" in line
-        self.utterances += len(rows)
-        self.flagged += sum(row["flagged"] for row in rows)
-        if self.show:
-            seconds = time.monotonic() - self.started
-            new = self.done - self.before
-            left = f", {_clock(seconds / new * (self.files - self.done))} left" if new else ""
-            rate = f", {self.utterances / seconds:.0f}/s" if seconds else ""
-            self.show(f"{self.done}/{self.files} files, {self.utterances} utterances{rate}, {self.flagged} flagged{left}")
-
-
-class Hearing:
-    """How much sound was recognised in how long; shows how far the file at hand is."""
-
-    def __init__(self, show: Callable[[str], None] | None) -> None:
-        self.show, self.seconds, self.elapsed = show, 0.0, 0.0
-
-    def __call__(self, heard: Heard) -> None:
-        """Told by the recogniser."""
-        if heard.seconds == heard.duration:
-            self.seconds += heard.duration
-            self.elapsed += heard.elapsed
-        elif self.show:
-            self.show(f"{heard.name}: {_clock(heard.seconds)} of {_clock(heard.duration)} heard, {heard.speed:.1f} x real time")
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
-
-
-def stderr_progress() -> Callable[[str], None] | None:
-    """A one-line progress display on stderr; None when that is not a terminal."""
-    if not sys.stderr.isatty():
-        return None
-    last = 0.0
-
-    def show(message: str) -> None:
-        nonlocal last
-        if time.monotonic() - last > 0.2:
-            last = time.monotonic()
-            print(f"\r{message}\033[K", end="", file=sys.stderr, flush=True)
-
-    return show

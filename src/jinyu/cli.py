@@ -184,21 +184,21 @@ def _load(args: argparse.Namespace) -> Scorer:
 
 
 def _score(args: argparse.Namespace) -> int:
-    from jinyu import batch, recordings, tables
+    from jinyu import batch, judging, progress, recordings, tables
     from jinyu.scorecard import Scorecard
 
     scorecard = Scorecard.load(args.scorecard) if args.scorecard else None
     if args.report and (args.out is None or args.format != "jsonl"):
         print("jinyu score: --report is made in the output folder from JSONL tables: -o OUT --format jsonl", file=sys.stderr)
         return 2
-    settings = batch.Settings(args.agent_channel, args.agent_speaker, args.redact, args.review_budget, keep_turns=args.report)
+    settings = judging.Settings(args.agent_channel, args.agent_speaker, args.redact, args.review_budget, keep_turns=args.report)
     if args.calls == ["-"]:
         text = sys.stdin.buffer.read().decode("utf-8", errors="surrogateescape")
         recording = recordings.read_lines(text)
         if not recording.turns:
             raise InputError("nothing on stdin; give one agent utterance a line, for example: echo 您好 | jinyu score -")
         if args.out is None:
-            rows, _ = batch.judge_recording(recording, _load(args), redact=args.redact)
+            rows, _ = judging.judge_recording(recording, _load(args), redact=args.redact)
             for row in rows:
                 print(json.dumps(row, ensure_ascii=any("\ud800" <= c <= "\udfff" for c in row["text"])))
             return int(args.fail_on_taboo and any(row["flagged"] for row in rows))
@@ -220,7 +220,7 @@ def _score(args: argparse.Namespace) -> int:
             print("jinyu score: - stands alone; score files in another call", file=sys.stderr)
             return 2
         tables.check_format(args.format)
-        progress = batch.stderr_progress()
+        show = progress.stderr_progress()
         scorer = _load(args)
         summary = batch.score_paths(
             [Path(c) for c in args.calls],
@@ -232,9 +232,9 @@ def _score(args: argparse.Namespace) -> int:
             settings=settings,
             workers=args.workers,
             restart=args.restart,
-            progress=progress,
+            progress=show,
         )
-        if progress:
+        if show:
             print("\r\033[K", end="", file=sys.stderr)
     _print_summary(summary, args)
     if args.report:

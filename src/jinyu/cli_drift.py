@@ -26,7 +26,7 @@ def register(
         "drift",
         help="compare two batches of results: labels, alarms, confidence, length, words, meaning",
         description="Compares the utterances of two output folders of jinyu score and says of each measure, and of the whole: stable, look, "
-        "or drifted. The exit code is 0 whatever the verdict.",
+        "or drifted. The exit code is 0 whatever the verdict. jinyu report NEW --against REFERENCE shows the same as a page of the report.",
     )
     command.add_argument("reference", type=Path, metavar="REFERENCE", help="an output folder, or its utterances table")
     command.add_argument("new", type=Path, metavar="NEW", help="the batch to compare with it")
@@ -43,41 +43,48 @@ def register(
     command.set_defaults(run=_run)
 
 
-def _run(args: argparse.Namespace) -> int:
+def facts(
+    reference: Path, new: Path, model: str | None, sample: int = 1000, seed: int = 0, threads: int | None = None
+) -> dict[str, Any]:
+    """The verdict on `new` beside `reference`, each measure, and notes. Raises `InputError`; `ModelError` if `model` is named."""
     from jinyu import drift  # numpy, which the other commands may not need
 
-    reference, new = drift.read(args.reference), drift.read(args.new)
+    before, after = drift.read(reference), drift.read(new)
     notes = []
     scorer = None
-    if args.sample > 0:
+    if sample > 0:
         from jinyu.scorer import Scorer
 
         try:
-            scorer = Scorer.load(args.model, threads=args.threads)
+            scorer = Scorer.load(model, threads=threads)
         except ModelError as error:
-            if args.model:
+            if model:
                 raise
             notes.append(f"words and meaning were not compared: {error}")
-    if reference.models != new.models:
+    if before.models != after.models:
         notes.append("the batches were judged by different models; score both with one before blaming the calls")
-    if min(len(reference.texts), len(new.texts)) < 200:
+    if min(len(before.texts), len(after.texts)) < 200:
         notes.append("fewer than 200 utterances in a batch: only gross changes can show")
-    measures = drift.compare(reference, new, scorer, args.sample, args.seed)
-    verdict = drift.overall(measures)
-    facts: dict[str, Any] = {
-        "verdict": verdict,
-        "reference": {"file": reference.name, "utterances": len(reference.texts)},
-        "new": {"file": new.name, "utterances": len(new.texts)},
+    measures = drift.compare(before, after, scorer, sample, seed)
+    return {
+        "verdict": drift.overall(measures),
+        "reference": {"file": before.name, "utterances": len(before.texts)},
+        "new": {"file": after.name, "utterances": len(after.texts)},
         "measures": [asdict(m) for m in measures],
         "notes": notes,
     }
+
+
+def _run(args: argparse.Namespace) -> int:
+    found = facts(args.reference, args.new, args.model, args.sample, args.seed, args.threads)
     if args.json:
-        print(json.dumps(facts, ensure_ascii=False, indent=1))
+        print(json.dumps(found, ensure_ascii=False, indent=1))
         return 0
-    print(f"{verdict}: {PLAIN[verdict]}")
-    print(f"  reference {reference.name}, {len(reference.texts)} utterances; new {new.name}, {len(new.texts)}")
-    for m in measures:
-        print(f"  {m.verdict:8} {m.name:15} {m.says}")
-    for note in notes:
+    reference, new = found["reference"], found["new"]
+    print(f"{found['verdict']}: {PLAIN[found['verdict']]}")
+    print(f"  reference {reference['file']}, {reference['utterances']} utterances; new {new['file']}, {new['utterances']}")
+    for m in found["measures"]:
+        print(f"  {m['verdict']:8} {m['name']:15} {m['says']}")
+    for note in found["notes"]:
         print(f"note: {note}")
     return 0

@@ -73,7 +73,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _explain(args: argparse.Namespace) -> int:
-    from jinyu import batch, recordings, speakers
+    from jinyu import judging, recordings, speakers
     from jinyu.scorecard import Scorecard
     from jinyu.scorer import Scorer
 
@@ -84,7 +84,7 @@ def _explain(args: argparse.Namespace) -> int:
         card.check_labels(scorer.taxonomy)
     for number, read in enumerate(calls):
         recording, finding = speakers.assign_roles(read, scorer)
-        score = card.judge(recording, batch.judge_turns(recording, scorer))
+        score = card.judge(recording, judging.judge_turns(recording, scorer))
         if args.json:
             print(json.dumps({"call_id": recording.call_id, **score.to_dict()}))
         else:

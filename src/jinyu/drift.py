@@ -58,6 +58,7 @@ class Measure:
     value: float
     chance: float | None
     says: str
+    says_zh: str
 
 
 def read(path: Path) -> Batch:
@@ -118,7 +119,8 @@ def label_mix(name: str, old: Sequence[str], new: Sequence[str], rng: np.random.
     moved = np.argsort(-np.abs(after - before), kind="stable")[:3]
     shares = ", ".join(f"{labels[i]} {before[i]:.1%} -> {after[i]:.1%}" for i in moved if after[i] != before[i])
     says = f"population stability index {value:.3f} (chance up to {chance:.3f})" + (f"; most moved: {shares}" if shares else "")
-    return Measure(name, _banded(value, chance, PSI_BANDS), value, chance, says)
+    zh = f"群体稳定性指标 {value:.3f}（偶然可达 {chance:.3f}）" + (f"；变动最大：{shares}" if shares else "")
+    return Measure(name, _banded(value, chance, PSI_BANDS), value, chance, says, zh)
 
 
 def psi(old: Numbers, new: Numbers) -> Numbers:
@@ -140,7 +142,8 @@ def share(name: str, what: str, old: NDArray[np.bool_], new: NDArray[np.bool_]) 
         big = abs(q - p) >= SHARE or max(p, q) >= RATIO * min(p, q)
         verdict = "drifted" if big else "look"
     says = f"{what}: {p:.3%} -> {q:.3%}, a change of {q - p:+.3%} (95 %: {low:+.3%} to {high:+.3%})"
-    return Measure(name, verdict, q - p, None, says)
+    zh = f"{p:.3%} -> {q:.3%}，变化 {q - p:+.3%}（95 % 区间 {low:+.3%} 至 {high:+.3%}）"
+    return Measure(name, verdict, q - p, None, says, zh)
 
 
 def wilson(hits: int, n: int) -> tuple[float, float]:
@@ -157,7 +160,8 @@ def distribution(name: str, what: str, old: Numbers, new: Numbers) -> Measure:
     value = float(np.abs(below[0] - below[1]).max())
     chance = KS_99 * float(np.sqrt(1 / len(old) + 1 / len(new)))
     says = f"{what}: median {np.median(old):.4g} -> {np.median(new):.4g}; KS distance {value:.3f} (chance up to {chance:.3f})"
-    return Measure(name, _banded(value, chance, KS_BANDS), value, chance, says)
+    zh = f"中位数 {np.median(old):.4g} -> {np.median(new):.4g}；KS 距离 {value:.3f}（偶然可达 {chance:.3f}）"
+    return Measure(name, _banded(value, chance, KS_BANDS), value, chance, says, zh)
 
 
 def meaning(old: Numbers, new: Numbers, rng: np.random.Generator) -> Measure:
@@ -169,7 +173,8 @@ def meaning(old: Numbers, new: Numbers, rng: np.random.Generator) -> Measure:
     shuffled = rng.permuted(np.tile(weights, (DRAWS, 1)), axis=1)
     chance = float(np.quantile(np.linalg.norm(shuffled @ both, axis=1), 0.99)) / spread
     says = f"centroid of the embeddings moved {value:.3f} of the reference's spread (chance up to {chance:.3f})"
-    return Measure("meaning", _banded(value, chance, SPREAD_BANDS), value, chance, says)
+    zh = f"语义向量的中心移动了参照批离散度的 {value:.3f}（偶然可达 {chance:.3f}）"
+    return Measure("meaning", _banded(value, chance, SPREAD_BANDS), value, chance, says, zh)
 
 
 def _banded(value: float, chance: float, bands: tuple[float, float]) -> str:

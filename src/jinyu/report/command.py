@@ -6,8 +6,9 @@ import argparse
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from jinyu import cli_drift
 from jinyu.types import InputError, ModelError
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "--scorecard", type=Path, metavar="FILE", help="the scorecard the calls were scored with (default: the shipped one)"
     )
     report.add_argument("--model", help="the model whose labels a reviewer may choose from (default: the shipped model)")
+    report.add_argument(
+        "--against",
+        type=Path,
+        metavar="REFERENCE",
+        help="an earlier output folder: adds a page on what has changed since (jinyu drift)",
+    )
     report.set_defaults(run=_report)
 
 
@@ -51,13 +58,14 @@ def make(
     taxonomy: Taxonomy | None,
     recordings: dict[str, list[Recording]] | None = None,
     redact: bool = False,
+    drift: dict[str, Any] | None = None,
 ) -> None:
-    """Write the report and say where it is."""
+    """Write the report and say where it is. `drift`: what `jinyu drift` found, for a page of its own."""
     from jinyu.report import page
     from jinyu.scorecard import Scorecard
 
     card = scorecard or Scorecard.load()
-    path = page.write(out, lang, scorecard=card, taxonomy=taxonomy, recordings=recordings, redact=redact)
+    path = page.write(out, lang, scorecard=card, taxonomy=taxonomy, recordings=recordings, redact=redact, drift=drift)
     print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
@@ -65,7 +73,8 @@ def _report(args: argparse.Namespace) -> int:
     from jinyu.scorecard import Scorecard
 
     card = Scorecard.load(args.scorecard) if args.scorecard else None
-    make(args.out, args.lang, card, _taxonomy(args.model), _recordings(args.calls or []), args.redact)
+    drift = cli_drift.facts(args.against, args.out, args.model) if args.against else None
+    make(args.out, args.lang, card, _taxonomy(args.model), _recordings(args.calls or []), args.redact, drift)
     return 0
 
 

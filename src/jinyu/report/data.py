@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -27,7 +27,13 @@ BIN = 10  # points of score a bar of the distribution
 
 
 def payload(
-    cases: Sequence[Case], lang: str, card: Scorecard, taxonomy: Taxonomy | None, unread: int = 0, out: Path | None = None
+    cases: Sequence[Case],
+    lang: str,
+    card: Scorecard,
+    taxonomy: Taxonomy | None,
+    unread: int = 0,
+    out: Path | None = None,
+    drift: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The JSON value of the page. `out` is the folder that the report will stand in: audio is linked from there."""
     labels = _labels(cases, lang, taxonomy)
@@ -55,9 +61,17 @@ def payload(
         "labels": labels,
         "items": items,
         "overview": {**_overview(cases, label_place, item_place, unread), "time": time},
+        "drift": _drift(drift, lang) if drift else None,
         "turn_columns": TURN_COLUMNS,
         "calls": calls,
     }
+
+
+def _drift(found: Mapping[str, Any], lang: str) -> dict[str, Any]:
+    measures = [
+        {k: m[k] for k in ("name", "verdict")} | {"says": m["says_zh" if lang == "zh" else "says"]} for m in found["measures"]
+    ]
+    return {**{k: found[k] for k in ("verdict", "reference", "new", "notes")}, "measures": measures}
 
 
 def _judged(cases: Sequence[Case]) -> list[Row]:

@@ -1,10 +1,11 @@
-// Puts the page together and follows the address: #overview, #calls, #call-12.
+// Puts the page together and follows the address: #overview, #calls, #call-12, #drift.
 
 const main = el("main", { id: "main" });
 const progress = el("span", { class: "progress", "aria-live": "polite" });
 const save = el("button", { class: "primary", id: "download", title: t("download_hint"), onclick: download }, t("download"));
 const storage = el("p", { class: "notice", id: "not-stored", hidden: true }, t("not_stored"));
-const tabs = ["overview", "calls"].map((name) => el("a", { href: `#${name}` }, t(name)));
+const VIEWS = { overview: overviewView, calls: callsView, ...(DATA.drift ? { drift: driftView } : {}) };
+const tabs = Object.keys(VIEWS).map((name) => el("a", { href: `#${name}` }, t(name)));
 
 function showProgress() {
   progress.replaceChildren(ALARMS ? t("progress", { done: number.format(reviews.size), all: number.format(ALARMS) }) : "");
@@ -20,9 +21,10 @@ function go(hash) {
 function route(event) {
   const call = /^#call-(\d+)$/.exec(location.hash);
   const place = call && Number(call[1]) < DATA.calls.length ? Number(call[1]) : null;
-  const name = place !== null || location.hash === "#calls" ? "calls" : "overview";
+  const asked = location.hash.slice(1);
+  const name = place !== null ? "calls" : Object.hasOwn(VIEWS, asked) ? asked : "overview";
   const heading = el("h2", { tabindex: "-1" }, place === null ? t(name) : `${t("call")} ${DATA.calls[place].call_id}`);
-  const view = place !== null ? callView(place) : name === "calls" ? callsView() : overviewView();
+  const view = place !== null ? callView(place) : VIEWS[name]();
   main.replaceChildren(heading, view);
   for (const tab of tabs) tab.setAttribute("aria-current", tab.hash === `#${name}` ? "page" : "false");
   document.title = place === null ? `${t(name)} · ${t("title")}` : `${DATA.calls[place].call_id} · ${t("title")}`;

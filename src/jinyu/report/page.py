@@ -23,7 +23,16 @@ from jinyu.types import InputError, Recording
 
 NAME = "report.html"
 HERE = Path(__file__).parent
-SCRIPTS = ("dom.js", "reviews.js", "time.js", "overview.js", "calls.js", "call.js", "main.js")  # one scope, in this order
+SCRIPTS = (
+    "dom.js",
+    "reviews.js",
+    "time.js",
+    "overview.js",
+    "calls.js",
+    "call.js",
+    "drift.js",
+    "main.js",
+)  # one scope, in this order
 _UNSAFE = re.compile("[<>&\u2028\u2029\ud800-\udfff]")  # a lone surrogate cannot be written as UTF-8
 
 
@@ -35,14 +44,15 @@ def write(
     taxonomy: Taxonomy | None = None,
     recordings: Mapping[str, Sequence[Recording]] | None = None,
     redact: bool = False,
+    drift: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the report of the tables in `out` into it. Raises `InputError` if they are not there, or not as `jinyu score` writes them.
 
     `scorecard` names the items and `taxonomy` the labels (without it, those in the tables). `recordings`, by call_id, give the
-    customers' turns where the tables do not.
+    customers' turns where the tables do not. `drift` is what `jinyu drift` found beside an earlier batch.
     """
     cases = tables.read(out, recordings or {}, redact)
-    payload = data.payload(cases, lang, scorecard, taxonomy, unread=tables.count_errors(out), out=out)
+    payload = data.payload(cases, lang, scorecard, taxonomy, unread=tables.count_errors(out), out=out, drift=drift)
     path = out / NAME
     partial = path.with_name(NAME + ".part")
     try:

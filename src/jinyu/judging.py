@@ -1,0 +1,168 @@
+"""One recording judged: an utterance record for each of the agent's turns, and the call's record; here or in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from jinyu import speakers
+from jinyu.artifact import Artifact
+from jinyu.redact import redact as masked
+from jinyu.report.tables import turn_rows
+from jinyu.scorecard import Scorecard
+from jinyu.scorer import Scorer
+from jinyu.types import SCHEMA, InputError, Judgement, Recording, Role, Turn
+
+ASR_SURE = 0.5  # a turn that the recogniser trusts less is marked `asr_uncertain`
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How recordings are judged and what is kept of them."""
+
+    agent_channel: str | None = None
+    agent_speaker: str | None = None
+    redact: bool = False
+    review_budget: int = 0  # a table `review` of so many utterances, those most likely taboo, flagged or not
+    keep_turns: bool = False  # a table `turns` of all that is said, the customers' words too; the report shows it
+
+
+def judge_turns(recording: Recording, scorer: Scorer) -> list[Judgement | None]:
+    """One judgement a turn, None for turns that are not the agent's: customers and bots are never judged."""
+    judged = iter(scorer.score_many([t.text for t in recording.turns if t.role is Role.AGENT]))
+    return [next(judged) if t.role is Role.AGENT else None for t in recording.turns]
+
+
+@cache
+def shipped_scorecard() -> Scorecard:
+    """The default card, read once."""
+    return Scorecard.load()
+
+
+def judge_recording(
+    recording: Recording,
+    scorer: Scorer,
+    source: str = "",
+    scorecard: Scorecard | None = None,
+    *,
+    agent_channel: str | None = None,
+    agent_speaker: str | None = None,
+    redact: bool = False,
+    heard: Callable[[Recording], None] | None = None,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """(utterance records of the agent's turns, the call's record), scored by the shipped card unless another is given.
+
+    Where turns name no role, `speakers.py` finds the agent. `redact` masks what is returned; judged is the text as it was said.
+    `heard` is given the recording with the roles filled in.
+    """
+    recording, finding = speakers.assign_roles(recording, scorer, agent_channel, agent_speaker)
+    if heard:
+        heard(recording)
+    judged = judge_turns(recording, scorer)
+    rows = [_utterance(recording, t, j, redact) for t, j in zip(recording.turns, judged, strict=True) if j is not None]
+    review_reason = speakers.review_reason(recording, finding)
+    score = (scorecard or shipped_scorecard()).judge(recording, judged).to_dict()
+    call = {
+        "schema": SCHEMA,
+        "call_id": recording.call_id,
+        "agent_id": recording.agent_id,
+        "source": source,
+        "started_at": recording.started_at,
+        "audio": None if redact else recording.audio,  # what is masked in the text can be heard there
+        "score": score["score"],
+        "auto_fail": score["auto_fail"],
+        "role_method": finding.method,
+        "role_confidence": round(finding.confidence, 4),
+        "needs_review": bool(review_reason),
+        "review_reason": review_reason,
+        "items": score["items"],
+        "metrics": {"turns": len(recording.turns), "agent_turns": len(rows), **score["metrics"]},
+        "model": rows[0]["model"] if rows else None,
+    }
+    return rows, call
+
+
+def _utterance(recording: Recording, turn: Turn, judgement: Judgement, redact: bool) -> dict[str, Any]:
+    head = {
+        "call_id": recording.call_id,
+        "turn_id": turn.turn_id,
+        "agent_id": recording.agent_id,
+        "role": str(turn.role),
+        "start_ms": turn.start_ms,
+        "end_ms": turn.end_ms,
+        "asr_uncertain": turn.asr_confidence is not None and turn.asr_confidence < ASR_SURE,
+    }
+    record = {**head, **judgement.to_dict()}
+    if redact:
+        record["text"] = masked(judgement.text)
+        if evidence := judgement.evidence:
+            record["evidence"]["text"] = record["text"][evidence.start : evidence.end]
+    return record
+
+
+def journal_line(recording: Recording, name: str, scorer: Scorer, card: Scorecard, settings: Settings) -> Line:
+    """All rows of one call."""
+    turns: list[Line] = []
+
+    def heard(recording: Recording) -> None:
+        if settings.keep_turns:
+            turns.extend(turn_rows(recording, settings.redact))
+
+    rows, call = judge_recording(
+        recording,
+        scorer,
+        name,
+        card,
+        agent_channel=settings.agent_channel,
+        agent_speaker=settings.agent_speaker,
+        redact=settings.redact,
+        heard=heard,
+    )
+    return {"call": call, "utterances": rows, "turns": turns}
+
+
+def result(item: Line | Future[Line]) -> Line:
+    """What a `judge_pool` gave, waited for."""
+    try:
+        return item.result() if isinstance(item, Future) else item
+    except BrokenProcessPool as error:
+        raise InputError(
+            "a worker process died, perhaps for want of memory; the same command goes on, with fewer --workers if need be"
+        ) from error
+
+
+@contextmanager
+def judge_pool(
+    scorer: Scorer, card: Scorecard, settings: Settings, workers: int
+) -> Iterator[Callable[[Recording, str], Line | Future[Line]]]:
+    """What judges one recording: here, or in worker processes of one thread each."""
+    if workers == 1:
+        yield lambda recording, name: journal_line(recording, name, scorer, card, settings)
+        return
+    start = (scorer.model.path, scorer.thresholds, Path(card.origin), settings)
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, start) as pool:
+        try:
+            yield lambda recording, name: pool.submit(_in_worker, recording, name)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+_worker: tuple[Scorer, Scorecard, Settings]
+
+
+def _start_worker(model: Path, thresholds: dict[str, float], card: Path, settings: Settings) -> None:
+    global _worker
+    _worker = (Scorer(Artifact.open(model), 1, thresholds), Scorecard.load(card), settings)
+
+
+def _in_worker(recording: Recording, name: str) -> Line:
+    return journal_line(recording, name, *_worker)
