@@ -16,7 +16,7 @@ train: .venv/ok   ## data/ in, runs/shipped out: the shipped recipe: all rows, t
 	.venv/bin/python -m training.train --out runs/joint --no-export
 	.venv/bin/python -m training.train --out runs/branch17 $(LATER) --seed 17
 	.venv/bin/python -m training.train --out runs/branch18 $(LATER) --seed 18
-	.venv/bin/python -m training.average runs/branch17=0.5 runs/branch18=0.5 --out runs/shipped
+	test -d runs/shipped || .venv/bin/python -m training.average runs/branch17=0.5 runs/branch18=0.5 --out runs/shipped
 	.venv/bin/python -m training.calibrate runs/shipped
 LATER = --base-model runs/joint/network --epochs 1 --encoder-lr 1e-4 --head-lr 7e-4 --smoothing 0 --replay 0.4 --no-export \
 	--focus W44,W45,W46,W47,W48,W49,W50,W51,W52,W53,W54,W55,W56,W57,W58,W59,W60,W61,W62

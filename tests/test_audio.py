@@ -145,6 +145,12 @@ def test_whisper_text_is_simplified_and_its_confidence_a_fraction():
     assert [s.confidence for s in found] == [pytest.approx(math.exp(-0.25)), 0.0]
 
 
+@pytest.mark.parametrize("said", ["是", "是。", "普通话。", "句子"])
+def test_short_words_of_the_prompt_are_said_by_people(said):
+    assert [s.text for s in whisper.segments([heard(said, -0.2)])] == [said]
+    assert not whisper.segments([heard(whisper.PROMPT, -0.2), heard("以下是普通话的句子", -0.2)])
+
+
 def test_paraformer_and_sensevoice():
     one = {"key": "rand_key_2yW4Acq9GFz6Y", "text": "您好，请讲。", "timestamp": [[120, 360], [360, 600], [700, 900], [900, 1100]]}
     sense = {"key": "rand_key_x", "text": "<|zh|><|NEUTRAL|><|Speech|><|withitn|>您好，请讲。"}

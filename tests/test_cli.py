@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from jinyu import cli
 from jinyu.cli import main
 
 GOOD = json.dumps({"call_id": "g", "turns": [{"role": "agent", "text": "您好"}, {"role": "customer", "text": "你有完没完"}]})
@@ -104,6 +105,30 @@ def test_csv_is_safe_for_spreadsheets_and_parquet_has_the_same_columns(tmp_path,
     from pyarrow import parquet
 
     assert parquet.read_table(out / "utterances.parquet").column_names == list(first)
+
+
+def test_what_a_transcript_holds_does_nothing_to_the_terminal(tmp_path, tiny_run, monkeypatch, capsys):
+    turns = [{"role": "agent", "text": "您说\x1b[31m什么呢\ud800"}]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({"call_id": "c\x1b[2J\ud800", "turns": turns}), encoding="utf-8")
+    command = ["score", str(path), "-o", str(tmp_path / "out"), "--model", str(tiny_run), "--report", "--format", "jsonl"]
+    load = cli._load
+
+    def eager(args):
+        scorer = load(args)
+        scorer.thresholds = dict.fromkeys(scorer.model.scoring.thresholds, 0.0)
+        return scorer
+
+    monkeypatch.setattr(cli, "_load", eager)
+    assert main(command) == 0
+    said = capsys.readouterr().out
+    assert "1 flagged" in said
+    assert "\x1b" not in said
+
+
+def test_an_input_format_that_is_not_there(calls, tmp_path, tiny_run, capsys):
+    assert main(["score", str(calls), "-o", str(tmp_path / "out"), "--model", str(tiny_run), "--input-format", "nothing"]) == 2
+    assert "no input format 'nothing'; there are canonical" in capsys.readouterr().err
 
 
 def test_explain_says_rule_and_remedy(capsys):

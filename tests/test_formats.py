@@ -522,10 +522,15 @@ def test_faster_whisper_list(tmp_path: Path) -> None:
     assert recording.turns[0].asr_confidence == 1.0
 
 
-@pytest.mark.parametrize("log_probability", ["NaN", "-Infinity", "9" * 400, "1e3", '"-0.1"'])
+@pytest.mark.parametrize("log_probability", ["NaN", "-Infinity", "9" * 400, "1e3", '"low"'])
 def test_whisper_confidence_that_is_no_number_is_left_out(log_probability: str, tmp_path: Path) -> None:
     text = '{"segments": [{"start": 0, "end": 1, "text": "您好", "avg_logprob": ' + log_probability + "}]}"
     assert read_one(tmp_path, text).turns[0].asr_confidence == (1.0 if log_probability == "1e3" else None)
+
+
+def test_whisper_confidence_may_be_a_string(tmp_path: Path) -> None:
+    text = '{"segments": [{"start": 0, "end": 1, "text": "您好", "avg_logprob": "-0.1"}]}'
+    assert read_one(tmp_path, text).turns[0].asr_confidence == pytest.approx(0.9048, abs=1e-3)
 
 
 # --- AWS, Google

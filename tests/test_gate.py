@@ -11,10 +11,19 @@ from training.scheme import load
 LEAVES = ["blaming", "neutral.business", "inquiry.hold", "closing.farewell"]
 
 
+def truth_of(leaves):
+    """Every other row is marked: taboo as implicit, decent as hard."""
+    rows = [
+        data.Row(str(i), "x", leaf, "", "T", implicit=bool(i % 2) and leaf == "blaming", hard=bool(i % 2) and leaf != "blaming")
+        for i, leaf in enumerate(leaves)
+    ]
+    return gate.Truth.of(rows, data.load_taxonomy())
+
+
 def made_up(n=800, seed=0):
     random = np.random.default_rng(seed)
-    leaves = random.choice(LEAVES, n)
-    return gate.Truth.of(leaves.tolist(), data.load_taxonomy()), random
+    leaves = random.choice(LEAVES, n).tolist()
+    return truth_of(leaves), random
 
 
 def answers_with(truth, random, wrong):
@@ -38,7 +47,7 @@ def test_the_same_answers_pass_with_no_difference():
 
 
 def test_a_clear_fall_is_told_from_noise():
-    truth, random = made_up()
+    truth, random = made_up(4000)
     old, worse = (answers_with(truth, random, w) for w in (0.10, 0.20))
     assert all(f["falls"] for f in gate.compare(truth, old, worse)["figures"].values())
     assert not any(f["falls"] for f in gate.compare(truth, worse, old)["figures"].values())
@@ -64,6 +73,8 @@ def test_figures_are_those_of_scikit_learn():
     )
     assert got["figures"]["leaf_accuracy"]["old"] == round(float((old.leaf == truth.leaf).mean()), 4)
     assert got["figures"]["taboo_recall"]["new"] == round(float(new.flagged[truth.taboo].mean()), 4)
+    assert got["figures"]["implicit_taboo_recall"]["new"] == round(float(new.flagged[truth.implicit].mean()), 4)
+    assert got["figures"]["hard_decent_flagged"]["new"] == round(float(new.flagged[truth.hard].mean()), 4)
     assert got["figures"]["decent_flagged"]["new"] == round(float(new.flagged[~truth.taboo].mean()), 4)
     assert sum(c["rows"] for c in got["categories"].values()) == 800
 
@@ -92,13 +103,27 @@ def test_a_tenth_of_the_labels_flipped_costs_more_than_noise():
 
 
 def test_no_rows_and_no_taboo_rows_leave_figures_out():
-    taxonomy = data.load_taxonomy()
-    none = gate.Truth.of([], taxonomy)
+    none = truth_of([])
     empty = np.array([], dtype=object)
     assert gate.compare(none, gate.Answers(empty, empty, empty), gate.Answers(empty, empty, empty))["figures"] == {}
-    decent = gate.Truth.of(["inquiry.hold"] * 5, taxonomy)
+    decent = truth_of(["inquiry.hold"] * 5)
     same = gate.Answers(decent.leaf, decent.category, np.zeros(5, dtype=bool))
-    assert set(gate.compare(decent, same, same)["figures"]) == {"category_macro_f1", "decent_flagged", "leaf_accuracy"}
+    assert set(gate.compare(decent, same, same)["figures"]) == {
+        "category_macro_f1",
+        "decent_flagged",
+        "hard_decent_flagged",
+        "leaf_accuracy",
+    }
+
+
+def test_a_category_that_falls_apart_is_seen_where_the_rest_hides_it():
+    truth, random = made_up(3000)
+    old = answers_with(truth, random, 0.05)
+    leaf = np.where((old.leaf == "closing.farewell") & (random.random(3000) < 0.4), "neutral.business", old.leaf)
+    new = gate.Answers(leaf, np.array([x.split(".")[0] for x in leaf], dtype=object), old.flagged)
+    falls = {name for name, f in gate.compare(truth, old, new)["categories"].items() if f["falls"]}
+    assert "closing" in falls
+    assert not {"blaming", "inquiry"} & falls
 
 
 def capability(outcomes):
@@ -115,7 +140,7 @@ def test_a_capability_holds_unless_it_falls_clearly():
 def result(**changes):
     fine = {"old": 0.9, "new": 0.91, "difference": 0.01, "interval": [-0.01, 0.03], "falls": False}
     base = {
-        "splits": {"test": {"figures": {"taboo_recall": fine}}},
+        "splits": {"test": {"figures": {"taboo_recall": fine}, "categories": {"blaming": fine}}},
         "missed": [],
         "behaviour": {},
         "int8_agreement": 0.999,
@@ -129,7 +154,7 @@ def test_every_reason_is_given():
     falls = {"old": 0.9, "new": 0.7, "difference": -0.2, "interval": [-0.3, -0.1], "falls": True}
     reasons = gate.reasons(
         result(
-            splits={"held": {"figures": {"taboo_recall": falls}}},
+            splits={"held": {"figures": {"taboo_recall": falls}, "categories": {"closing": falls}}},
             missed=["这个不归我管"],
             behaviour={"wei": {"old": 0.9, "new": 0.5, "rows": 50, "falls": True}},
             int8_agreement=0.98,
@@ -138,6 +163,7 @@ def test_every_reason_is_given():
     )
     assert reasons == [
         "taboo_recall on the team's held-out rows: 0.9 -> 0.7 (difference -0.3 to -0.1): more than noise",
+        "F1 of closing on the team's held-out rows: 0.9 -> 0.7: more than noise",
         "missed.jsonl case comes back: 这个不归我管",
         "behaviour wei: 90.0% -> 50.0% of 50",
         "int8 answers as fp32 does on 98.00% of the rows, not 99.5%",

@@ -259,6 +259,21 @@ def test_heads_and_broken_files_are_named(tmp_path):
     assert lines[5] == "/bad.jsonl: neither UTF-8 nor GB18030; save it as UTF-8"
 
 
+def test_what_is_no_record_or_not_read_yet(tmp_path):
+    (tmp_path / "a.csv").write_text('text,label\n您好,greeting.open\n"没有关的引号,blaming\n' + "x" * 140_000, encoding="utf-8")
+    (tmp_path / "b.jsonl").write_text('"您好"\n', encoding="utf-8")
+    unread = {"id": "c#1", "row": 1, "text": "这个要等一下", "leaf": "", "why": "audit", "says": "", "predicted": None}
+    read = unread | {"row": 2, "text": "您自己看着办", "leaf": "arrogant"}
+    lines = [json.dumps(r, ensure_ascii=False) + "\n" for r in (unread, read)]
+    (tmp_path / "c.jsonl").write_text("".join(lines), encoding="utf-8")
+    found = check(*(str(tmp_path / name) for name in ("a.csv", "b.jsonl", "c.jsonl")))
+    assert [(x.text, x.leaf) for x in found.labels] == [("您好", "greeting.open"), ("您自己看着办", "arrogant")]
+    said = [str(p) for p in found.problems]
+    assert "look for a quote that is not closed" in said[0]
+    assert said[1].endswith("b.jsonl:1: a str; expected an object with text and label")
+    assert len(said) == 2
+
+
 def test_readings_that_disagree_are_left_out_and_both_named(tmp_path):
     one = write_jsonl(
         tmp_path / "a.jsonl",

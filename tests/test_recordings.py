@@ -59,7 +59,73 @@ def test_table_groups_calls_and_needs_only_text(tmp_path):
     assert [(t.text, t.role, t.start_ms) for t in x.turns] == [("您好", Role.AGENT, 0), ("你好", Role.CUSTOMER, 900)]
     assert y.call_id == "y"
     (flat,) = read(write(tmp_path, "u.jsonl", '{"text": "您好"}\n{"text": "再见", "role": "customer"}\n'))
-    assert [t.role for t in flat.turns] == [Role.AGENT, Role.CUSTOMER]
+    assert [t.role for t in flat.turns] == [Role.UNKNOWN, Role.CUSTOMER]  # nobody says whose the first is
+
+
+def test_lines_of_speakers_whose_role_is_not_said(tmp_path):
+    text = "坐席：您好\n王女士：你们有完没完\n坐席：抱歉\n地址：北京路三号\n老公：我来说\n老公：赶紧处理\n客服小李：好的"
+    (found,) = read(write(tmp_path, "a.txt", text))
+    assert [(t.role, t.speaker, t.text) for t in found.turns] == [
+        (Role.AGENT, None, "您好"),
+        (Role.UNKNOWN, "王女士", "你们有完没完"),
+        (Role.AGENT, None, "抱歉 地址：北京路三号"),  # a label once, of nobody: the line goes on
+        (Role.UNKNOWN, "老公", "我来说"),
+        (Role.UNKNOWN, "老公", "赶紧处理"),
+        (Role.AGENT, None, "好的"),
+    ]
+    (found,) = read(write(tmp_path, "b.txt", "说话人1：您好请讲\n说话人2：我查个账单\n说话人1：好的"))
+    assert [t.speaker for t in found.turns] == ["说话人1", "说话人2", "说话人1"]
+
+
+def test_rows_of_a_table_that_tells_parties_apart_are_not_all_the_agent_s(tmp_path):
+    (found,) = read(write(tmp_path, "a.csv", "channel,text,asr_confidence\n0,您好,0.3\n1,滚,\n"))
+    assert [(t.role, t.channel, t.asr_confidence) for t in found.turns] == [(Role.UNKNOWN, "0", 0.3), (Role.UNKNOWN, "1", None)]
+    (found,) = read(write(tmp_path, "b.csv", "role,text\nagent,您好\n,滚\n"))
+    assert [t.role for t in found.turns] == [Role.AGENT, Role.UNKNOWN]
+    (found,) = read(write(tmp_path, "c.csv", "role,text\n,您好\n"))
+    assert [t.role for t in found.turns] == [Role.AGENT]
+
+
+def test_spreadsheet(tmp_path):
+    from openpyxl import Workbook
+
+    book = Workbook()
+    for row in [
+        ["call_id", "agent_id", "role", "start_ms", "text"],
+        [17, 8001, "agent", 0, "您好"],
+        [],
+        [17, 8001, "customer", 900, "嗯"],
+    ]:
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    assert list(find_files([tmp_path])) == [tmp_path / "a.xlsx"]
+    (found,) = read(tmp_path / "a.xlsx")
+    assert (found.call_id, found.agent_id) == ("17", "8001")
+    assert [(t.role, t.start_ms, t.text) for t in found.turns] == [(Role.AGENT, 0, "您好"), (Role.CUSTOMER, 900, "嗯")]
+    (tmp_path / "b.xlsx").write_bytes(b"PK not a book")
+    with pytest.raises(InputError, match="not a spreadsheet"):
+        read(tmp_path / "b.xlsx")
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.csv"])
+def test_times_that_cannot_be_milliseconds(tmp_path, name):
+    turns = [
+        {"role": "agent", "text": "您好这里是客户服务中心请问有什么可以帮您的吗", "start_ms": 3 * i, "end_ms": 3 * i + 2}
+        for i in range(9)
+    ]
+    if name == "a.json":
+        content = dump({"call_id": "c", "turns": turns})
+    else:
+        content = "role,text,start_ms,end_ms\n" + "".join(f"agent,{t['text']},{t['start_ms']},{t['end_ms']}\n" for t in turns)
+    with pytest.raises(InputError, match="expected times in milliseconds"):
+        read(write(tmp_path, name, content))
+
+
+def test_a_format_may_be_named(tmp_path):
+    path = write(tmp_path, "a.txt", '{"text": "您好"}\n')
+    assert read(path)[0].turns[0].text == "您好"  # by its content a table
+    with pytest.raises(InputError, match="names no speaker"):
+        read(path, ReadOptions(form="lines"))
 
 
 def test_parquet(tmp_path):

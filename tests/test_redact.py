@@ -185,6 +185,19 @@ def test_judged_as_said_and_written_masked(tiny):
     assert masked == plain
 
 
+def test_the_customer_s_number_in_a_file_s_name_is_masked(tmp_path, tiny_run):
+    for name in ("13812345678-回访", "13812345679-回访"):
+        (tmp_path / f"{name}.txt").write_text("坐席：您好\n客户：你好\n", encoding="utf-8")
+    out = tmp_path / "out"
+    command = ["score", str(tmp_path), "-o", str(out), "--model", str(tiny_run), "--redact", "--report"]
+    assert main(command) == 0
+    for path in out.iterdir():
+        assert "1381234567" not in path.read_text(encoding="utf-8"), path
+    ids = [json.loads(line)["call_id"] for line in (out / "calls.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert len(set(ids)) == 2
+    assert all("回访" in i for i in ids)
+
+
 @pytest.mark.parametrize("table_format", ["jsonl", "csv"])
 def test_the_command_writes_nothing_unmasked(tmp_path, tiny_run, capsys, table_format):
     calls = tmp_path / "calls"

@@ -255,6 +255,15 @@ def test_masked_tables_link_no_audio(tmp_path, tiny):
     assert [(call["started_at"], call["audio"]) for call in made] == [("2026-01-01", "a.wav"), ("2026-01-01", None)]
 
 
+def test_redacted_audio_is_not_linked(tmp_path):
+    from jinyu.report.audio import address
+
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    call = {"audio": None, "source": str(tmp_path / "a.wav")}
+    assert address(call, tmp_path) == "a.wav"
+    assert address(call | {"redacted": True}, tmp_path) is None
+
+
 def test_a_call_in_full(tmp_path):
     data = payload(render(write_tables(tmp_path, SMALL)))
     call = data["calls"][0]

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from jinyu import Scorer, cli
+from jinyu.scorecard import Scorecard
 from training import data, gate, merge, promote, retrain, rollback, suspects, train
 from training import network as net
 from training.data import DataError
@@ -75,14 +76,15 @@ def test_a_candidate_is_trained_reported_promoted_and_taken_back(job, capsys):
     assert tree(model) == before
     record = json.loads((out / "run.json").read_text(encoding="utf-8"))
     assert list(record["phases"]) == ["validate", "merge", "suspects", "train", "calibrate", "gate", "report"]
-    assert record["phases"]["merge"]["held_rows"] == 12
+    held = record["phases"]["merge"]["held_rows"]
+    assert 4 <= held <= 20
     assert record["phases"]["merge"]["data"]
     assert {"settings", "command", "git", "versions", "seconds", "peak_mb"} <= set(record)
     report = (out / "report.md").read_text(encoding="utf-8")
     for part in (
         "Passed",
         "Frozen test split",
-        "The team's held-out rows: 12 rows",
+        f"The team's held-out rows: {held} rows",
         "category macro f1",
         "Temperature and thresholds",
     ):
@@ -100,14 +102,20 @@ def test_a_candidate_is_trained_reported_promoted_and_taken_back(job, capsys):
     assert Scorer.load(model).model.info.version == "1"
     assert Scorer.load(model).model.info.sha256 == Scorer.load(out).model.info.sha256
     entry = (model / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert re.search(r"^## 1 \(.*\)\n- Retrained \(run\) on 48 rows of a team's own labels", entry, re.M)
+    assert re.search(rf"^## 1 \(.*\)\n- Retrained \(run\) on {60 - held} rows of a team's own labels", entry, re.M)
     assert retrain.main([*argv, "--promote"]) == 0  # again: nothing to do
     assert "already the model" in capsys.readouterr().out
+    said = json.loads((out / "report.json").read_text(encoding="utf-8"))["gate"]["splits"]["test"]["flips"]
+    for flip in [f for side in said.values() for f in side]:  # sentences stay in the run, a model is published
+        assert not [p for p in model.iterdir() if p.suffix in (".md", ".json") and flip["text"] in p.read_text(encoding="utf-8")]
 
     assert rollback.main(["--model", str(model)]) == 0
     assert tree(model) == before
     assert rollback.main(["--model", str(model)]) == 1
     assert "nothing to take back" in capsys.readouterr().err
+    assert retrain.main([*argv, "--promote"]) == 0  # as cron does after a restart
+    assert "promoted before and taken back" in capsys.readouterr().out
+    assert tree(model) == before
     assert promote.main([str(out), "--model", str(model)]) == 0  # and forward once more
     assert not [
         p for p in model.parent.iterdir() if p.name.startswith("model.") and p.name not in ("model.previous", "model.undone")
@@ -231,7 +239,21 @@ def test_a_run_is_not_mixed_with_other_settings(job, team, capsys, monkeypatch):
     assert f"{out} was begun with other settings (replay differ); name a new --out" in capsys.readouterr().err
 
 
-def test_bad_labels_stop_the_job_with_all_problems(job, tmp_path, capsys):
+def test_accepting_more_noise_judges_again_and_trains_nothing(job, monkeypatch, capsys):
+    argv, _, _ = job
+    ran = []
+
+    def phase(name, **result):
+        return lambda work: ran.append((name, work.args.noise)) or result
+
+    phases = {"train": phase("train"), "gate": phase("gate", **{"pass": True, "reasons": []}), "report": phase("report")}
+    monkeypatch.setattr(retrain, "PHASES", phases)
+    assert retrain.main(argv) == 0, capsys.readouterr()
+    assert retrain.main([*argv, "--noise", "1"]) == 0, capsys.readouterr()
+    assert ran == [("train", 0.07), ("gate", 0.07), ("report", 0.07), ("gate", 1.0), ("report", 1.0)]
+
+
+def test_bad_labels_stop_the_job_with_all_problems(job, tmp_path, monkeypatch, capsys):
     argv, out, model = job
     bad = write(tmp_path / "bad.jsonl", [("您好", "nothing"), ("", "blaming"), ("您到底要不要办", "blaming")])
     argv[1] = str(bad)
@@ -243,6 +265,10 @@ def test_bad_labels_stop_the_job_with_all_problems(job, tmp_path, capsys):
     assert "2 rows cannot be used; correct them, or leave them out with --skip-errors" in err
     assert len((out / "problems.jsonl").read_text(encoding="utf-8").splitlines()) == 2
     assert tree(model) == before
+    write(bad, [("您到底要不要办", "blaming")])  # corrected, the same command begins
+    monkeypatch.setattr(retrain, "PHASES", {"gate": lambda _: {"pass": True, "reasons": []}})
+    assert retrain.main(argv) == 0
+    assert f"{bad}:" not in capsys.readouterr().err
 
 
 def test_a_tracker_that_is_not_installed_is_named(job, monkeypatch, capsys):
@@ -314,6 +340,15 @@ def test_their_own_taxonomy_end_to_end(job, own_scheme, tmp_path, capsys):
     calls.write_text("坐席：您放心，百分之百没问题\n客户：好\n", encoding="utf-8")
     done = cli.main(["score", str(calls), "-o", str(tmp_path / "out"), "--model", str(out), "--scorecard", str(card), "--report"])
     assert done == 0, capsys.readouterr()
+    # of the shipped card the items that name a label which is gone are left out, with any number of workers
+    for workers in ("1", "2"):
+        where = tmp_path / f"shipped-card-{workers}"
+        assert cli.main(["score", str(calls), "-o", str(where), "--model", str(out), "--workers", workers]) == 0, (
+            capsys.readouterr()
+        )
+        (call,) = [json.loads(line) for line in (where / "calls.jsonl").read_text(encoding="utf-8").splitlines()]
+        assert 10 < len(call["items"]) < len(Scorecard.load().items)
+    assert cli.main(["scorecard", "explain", str(calls), "--model", str(out)]) == 0
     rows = [json.loads(line) for line in (tmp_path / "out" / "utterances.jsonl").read_text(encoding="utf-8").splitlines()]
     assert all((f"{r['category']}.{r['scenario']}" if r["scenario"] else r["category"]) in scorer.leaves for r in rows)
 
@@ -373,11 +408,16 @@ def made(n, leaf="blaming"):
 
 
 def test_held_out_rows_stay_held_out_next_month():
-    labels = made(50)
+    labels = made(200)
     train_rows, held = merge.hold_out(labels, merge.Mix())
-    assert (len(train_rows), len(held)) == (40, 10)
-    _, later = merge.hold_out(labels + made(80)[50:], merge.Mix())
-    assert len({x.text for x in held} - {x.text for x in later}) <= 4
+    assert len(train_rows) + len(held) == 200
+    assert 25 <= len(held) <= 55
+    grown, later = merge.hold_out(labels + made(300)[200:], merge.Mix(seed=18))
+    assert {x.text for x in held} <= {x.text for x in later}
+    assert {x.text for x in train_rows} <= {x.text for x in grown}
+    few, one = merge.hold_out(made(300, "arrogant")[5:10], merge.Mix())
+    assert len(one) >= 1
+    assert len(few) + len(one) == 5
     copy = Label("b:1", held[0].text + "吧", held[0].text + "吧", "blaming")
     learned, _ = merge.hold_out([*labels, copy], merge.Mix())
     assert (copy in learned) == (held[0] in learned)
@@ -396,6 +436,27 @@ def test_a_rejected_alarm_becomes_decent_speech(tiny, tiny_data):
     label = Label("a:1", "您先挂断吧", "您先挂断吧", "", rejected="commanding")
     ((_, leaf),) = merge.resolve([label], load(folder=tiny_data), tiny)
     assert tiny.taxonomy.kind_of(leaf.split(".")[0]) != "taboo"
+
+
+def test_a_rollback_cut_short_is_not_undone_by_the_next(tmp_path, monkeypatch, tiny_run):
+    model, previous = tmp_path / "model", tmp_path / "model.previous"
+    for folder, text in ((model, "new"), (previous, "old")):
+        shutil.copytree(tiny_run / "model", folder)
+        (folder / "CHANGELOG.md").write_text(text, encoding="utf-8")
+        manifest = folder / "manifest.json"
+        manifest.write_text(manifest.read_text(encoding="utf-8") + "\n" * len(text[:1] * (text == "new")), encoding="utf-8")
+    finish = promote._finish
+
+    def dies(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(promote, "_finish", dies)
+    with pytest.raises(KeyboardInterrupt):
+        rollback.rollback(model)
+    monkeypatch.setattr(promote, "_finish", finish)
+    assert rollback.main(["--model", str(model)]) == 1  # finishes the first one, and has nothing more to take back
+    assert (model / "CHANGELOG.md").read_text(encoding="utf-8") == "old"
+    assert (tmp_path / "model.undone" / "CHANGELOG.md").read_text(encoding="utf-8") == "new"
 
 
 KILLS = ["rename", "exchange", "finish"]

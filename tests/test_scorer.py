@@ -49,6 +49,26 @@ def test_what_is_not_text_is_refused_by_place(tiny):
         tiny.score_many("您好")
 
 
+@pytest.mark.parametrize("masks", ["***！", "[姓名x]", "＊＊＊", "℃"])
+def test_what_becomes_words_only_by_normalising(tiny_run, masks):
+    scorer = Scorer.load(tiny_run, threads=1)
+    scorer.thresholds = dict.fromkeys(scorer.thresholds, 0.0)  # everything is taboo
+    judged = scorer.score(masks)
+    assert judged.flagged
+    assert judged.evidence.text == masks[judged.evidence.start : judged.evidence.end]
+
+
+def test_evidence_of_a_long_turn_without_punctuation_is_a_piece_of_it(shipped):
+    calm = "您这个订单我查到了是二十三号下午四点从上海仓发的目前在中转站预计后天上午送到您登记的地址"
+    text = (
+        calm + "您这人怎么听不懂人话呢都跟您讲了八百遍了" + "到了以后快递员会提前打电话给您您保持电话畅通就可以了运费是不用另外付的"
+    )
+    judged = shipped.score(text)
+    assert judged.flagged
+    assert len(judged.evidence.text) < 40
+    assert "听不懂" in judged.evidence.text or "八百遍" in judged.evidence.text
+
+
 def test_evidence_is_a_span_of_the_text_as_given(shipped):
     said = "您好，感谢您的来电，这个不归我管，您找别人吧，祝您生活愉快！"
     j = shipped.score(said)

@@ -64,7 +64,7 @@ def test_the_command_over_a_team_s_rows(tiny_run, tmp_path, capsys):
     lines = [
         {"text": f"{t}{i}号", "leaf": leaf} for i in range(12) for t, leaf in [("请问价格", "price"), ("什么时候发货", "send")]
     ]
-    lines[7]["leaf"] = "price"  # what asks when the parcel comes
+    lines[7] = {"text": "什么时候发货3号", "label": "price"}  # what asks when the parcel comes, by another name of the column
     path.write_text(
         "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in [*lines, {"text": "未标", "leaf": ""}]), encoding="utf-8"
     )
@@ -73,18 +73,18 @@ def test_the_command_over_a_team_s_rows(tiny_run, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "of 24 rows are suspect" in said
     worst = json.loads(out.read_text(encoding="utf-8").splitlines()[0])
-    assert worst["id"] == f"{path}: row 8"
+    assert worst["id"] == f"{path}:8"
     assert (worst["given"], worst["suggested"], worst["text"]) == ("price", "send", "什么时候发货3号")
-    assert f"{path}: row 8  price -> send  什么时候发货3号" in said
+    assert f"{path}:8  price -> send  什么时候发货3号" in said
 
 
 @pytest.mark.parametrize(
-    ("line", "message"), [('{"text": "好"}', "no leaf"), ('{"text": "…", "leaf": "a"}', "expected words"), ("{", "damaged")]
+    ("line", "message"), [('{"text": "好"}', "no label"), ('{"text": "…", "leaf": "a"}', "has no words"), ("{", "not JSON")]
 )
 def test_a_bad_row_is_named(tmp_path, capsys, line, message):
     path = tmp_path / "team.jsonl"
     path.write_text('{"text": "好", "leaf": "a"}\n' + line + "\n", encoding="utf-8")
     assert data.main(["suspects", "--labels", str(path)]) == 1
     error = capsys.readouterr().err
-    assert "team.jsonl: row 2" in error
+    assert "team.jsonl:2" in error
     assert message in error

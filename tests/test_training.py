@@ -1,6 +1,7 @@
 """The road from data to a model: repeatable, resumable, and the same function at every station."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
@@ -191,6 +192,27 @@ def test_evaluation_writes_a_card_that_holds_its_figures(tiny_copy, tiny_data, t
     assert Scorer.load(tiny_copy).leaves  # the card is no part of what is checked
 
 
+def test_alarms_that_were_read_as_taboo_are_no_false_ones(tmp_path):
+    readings = [("甲", True), ("乙", False)]
+    lines = [json.dumps({"sentence": evaluate.sentence_hash(t), "taboo": taboo}) + "\n" for t, taboo in readings]
+    (tmp_path / "real_readings.jsonl").write_text("".join(lines), encoding="utf-8")
+    taboo, read = evaluate.read_as_taboo(["甲", "乙", "丙", "丁"], tmp_path)
+    assert taboo.tolist() == [True, False, False, False]
+    assert read.tolist() == [True, True, False, False]
+    rows = [
+        data.Row("1", "x", "blaming", "", "T", implicit=True),
+        data.Row("2", "x", "blaming", "", "T"),
+        data.Row("3", "x", "closing.farewell", "", "T", hard=True),
+    ]
+    said = evaluate.Judged(["blaming", "blaming", "closing"], np.array([0.8, 0.8, 0.1]), np.array([True, True, False]))
+    real = evaluate.Judged(["blaming"] * 4, np.array([0.9, 0.7, 0.6, 0.1]), np.array([True, True, True, False]))
+    figures = evaluate.figures(rows, said, real, taboo)
+    assert figures["real_alarms_per_1000"] == 750
+    assert figures["real_false_alarms_per_1000"] == 500
+    assert figures["recall_at_2_real_false_alarms_per_1000"] == 1  # of the decent ones the surest has 0.7
+    assert evaluate.figures(rows, said, real)["recall_at_2_real_false_alarms_per_1000"] == 0
+
+
 def test_the_keyword_list_flags_what_it_finds():
     from training.baselines import Keywords
 
@@ -252,6 +274,20 @@ def test_averages_weights_and_says_of_what(tmp_path, tiny_run, tiny_copy):
     recipe = json.loads((out / "recipe.json").read_text(encoding="utf-8"))
     assert [a["weight"] for a in recipe["averaged"]] == [0.25]
     assert Scorer.load(export.export(out, tmp_path / "model")).leaves
+
+
+def test_a_promise_that_is_refused_leaves_the_model_as_it_was(tiny_run, tiny_data, tmp_path, capsys):
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    before = Scorer.load(run).model.info.sha256
+    command = [str(run), "--data", str(tiny_data), "--false-alarms-per-1000", "0.01"]
+    assert calibrate.main(command) == 1
+    assert "decent" in capsys.readouterr().err
+    assert set(Scorer.load(run).thresholds.values()) == set(Scorer.load(tiny_run).thresholds.values())
+    assert Scorer.load(run).model.info.sha256 == before
+    shutil.rmtree(run / "model")
+    (run / "calibration.json").unlink()
+    assert calibrate.main(command) == 1
+    assert not (run / "model").exists()
 
 
 def test_average_refuses_what_does_not_fit(tmp_path, tiny_run, capsys):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +47,9 @@ def average(parts: list[tuple[Path, float]], out: Path) -> None:
             share = tensor * (weight / total)
             state[name] = state[name] + share if name in state else share
     stock.load_state_dict(state)
-    out.mkdir(parents=True)
+    partial = out.with_name(f"{out.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
     recipe, log = origins[-1]
     earlier = list(_stages(recipe))
     for other, its in origins[:-1]:  # a stage that several go on from is counted once
@@ -54,12 +57,13 @@ def average(parts: list[tuple[Path, float]], out: Path) -> None:
             shared = other.get("started_from") in earlier
             log["minutes"] = round(log["minutes"] + (its.get("own_minutes", its["minutes"]) if shared else its["minutes"]), 1)
     averaged = [{"weight": round(w / total, 4), "recipe": o[0]} for (_, w), o in zip(parts[:-1], origins[:-1], strict=True)]
-    (out / "recipe.json").write_text(
+    (partial / "recipe.json").write_text(
         json.dumps({**recipe, "averaged": averaged}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
     )
-    (out / "log.json").write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
-    stock.save_pretrained(out / "network")
-    AutoTokenizer.from_pretrained(_network(last)).save_pretrained(out / "network")
+    (partial / "log.json").write_text(json.dumps(log, indent=1) + "\n", encoding="utf-8")
+    stock.save_pretrained(partial / "network")
+    AutoTokenizer.from_pretrained(_network(last)).save_pretrained(partial / "network")
+    partial.rename(out)
 
 
 def _stages(recipe: dict[str, Any]) -> Iterator[dict[str, Any]]:

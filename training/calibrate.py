@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -56,7 +57,9 @@ Asked = Callable[[promise.Evidence], promise.Promise]
 
 def calibrate(run: Path, folder: Path = data.DATA, asked: Asked | None = None, version: str = "0") -> dict[str, Any]:
     """Choose temperature and threshold for `run`, write `calibration.json` and the model directory. Raises `PromiseError`."""
-    (run / "calibration.json").unlink(missing_ok=True)
+    before = run / "calibration.json"
+    kept = before.read_bytes() if before.exists() else None
+    before.unlink(missing_ok=True)
     out = export.export(run, run / "model", folder, version=version)
     rows = data.load("validation", folder)
     texts = [r.text for r in rows]
@@ -70,7 +73,16 @@ def calibrate(run: Path, folder: Path = data.DATA, asked: Asked | None = None, v
     taboo = scorer.predict_proba(texts)[:, scorer.taxonomy.indices(kind=Kind.TABOO)].sum(1)
     is_taboo = np.array([scorer.taxonomy.kind_of(r.leaf.split(".")[0]) is Kind.TABOO for r in rows])
     seen = promise.Evidence.of(taboo[~is_taboo].tolist(), taboo[is_taboo].tolist())
-    made = asked(seen) if asked else without_promise(seen)
+    try:
+        made = asked(seen) if asked else without_promise(seen)
+    except promise.PromiseError:  # what was there before stays
+        if kept is None:
+            shutil.rmtree(out)
+            before.unlink()
+        else:
+            before.write_bytes(kept)
+            export.export(run, out, folder, version=version, graph=False)
+        raise
     settings["threshold"] = made.threshold
     settings["promise"] = {
         "asked": made.asked,

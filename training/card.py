@@ -16,8 +16,22 @@ TITLES = {
     "taboo_recall_implicit": "… implicit",
     "decent_flagged": "decent utterances flagged",
     "hard_decent_flagged": "hard decent utterances flagged",
-    "real_false_alarms_per_1000": "alarms per 1,000 on real typed service speech",
-    "recall_at_2_real_alarms_per_1000": "taboo recall at 2 such alarms per 1,000",
+    "real_alarms_per_1000": "alarms per 1,000 on real typed service speech",
+    "real_false_alarms_per_1000": "… false ones, by our reading",
+    "recall_at_2_real_false_alarms_per_1000": "taboo recall at 2 such false alarms per 1,000",
+}
+
+TITLES_ZH = {
+    "category_macro_f1": "14 类宏平均 F1",
+    "taboo_type_macro_f1": "五种禁忌类型的宏平均 F1（禁忌句）",
+    "taboo_recall": "自带阈值下的禁忌召回率",
+    "taboo_recall_explicit": "…… 显性",
+    "taboo_recall_implicit": "…… 隐性",
+    "decent_flagged": "规范句被报警的比例",
+    "hard_decent_flagged": "易误报的规范句被报警的比例",
+    "real_alarms_per_1000": "真实客服打字语料每千句报警数",
+    "real_false_alarms_per_1000": "…… 其中读后判为误报的",
+    "recall_at_2_real_false_alarms_per_1000": "真实语料每千句误报 2 条时的禁忌召回率",
 }
 
 CARD = """---
@@ -36,7 +50,7 @@ Every figure here is printed by `python -m training.evaluate`; this file is writ
 
 ## How good it is
 The {split} split has {rows} utterances that no training hand wrote or read, from other industries. Half of the taboo ones are implicit.
-Real speech: {real} typed service sentences, decent but for what a reader of the alarms finds. That set is no longer unseen: its alarms guided some authoring briefs (see the data card), so expect more alarms on speech
+Real speech: {real} typed service sentences, decent but for what a reader of the alarms found (`data/real_readings.jsonl`; an unread alarm counts as false). That set is no longer unseen: its alarms guided some authoring briefs (see the data card), so expect more alarms on speech
 of your own. The test split's first six hands were in view when version 1 was chosen; its last two are newer (see the data card).
 
 {summary}
@@ -45,7 +59,11 @@ Leaf accuracy ({leaves}): {leaf_accuracy:.4f}. Kind macro-F1 (3): {kind_macro_f1
 The keyword list is made of the documents' taboo phrases, as rule engines do; TF-IDF with logistic regression, and logistic regression over the
 frozen base encoder (SetFit without its first step, a sample of 6,000 rows), are trained on the same rows; their threshold flags as many decent validation rows as the model's.
 
-## By category
+## By kind and by category
+Of the most probable category; what is flagged hangs on the threshold as well.
+
+{kinds}
+
 {categories}
 
 ![Confusion between categories](confusion.png)
@@ -92,9 +110,10 @@ def render(path: Path, result: dict[str, Any]) -> str:
         stages.insert(0, stages[0]["started_from"])
     first = stages[0]
     thresholds = sorted(set(model.scoring.thresholds.values()))
-    rows = [
-        (c, f"{f['precision']:.3f}", f"{f['recall']:.3f}", f"{f['f1']:.3f}", f["rows"]) for c, f in detail["categories"].items()
-    ]
+    kinds, rows = (
+        [(c, f"{f['precision']:.3f}", f"{f['recall']:.3f}", f"{f['f1']:.3f}", f["rows"]) for c, f in detail[part].items()]
+        for part in ("kinds", "categories")
+    )
     industries = [(k, f"{v['accuracy']:.3f}", v["rows"]) for k, v in detail["industries"].items()]
     return CARD.format(
         version=model.info.version,
@@ -108,6 +127,7 @@ def render(path: Path, result: dict[str, Any]) -> str:
         leaf_accuracy=detail["leaf_accuracy"],
         kind_macro_f1=detail["kind_macro_f1"],
         ece=detail["ece"],
+        kinds=table(("kind", "precision", "recall", "F1", "rows"), kinds),
         categories=table(("category", "precision", "recall", "F1", "rows"), rows),
         industries=table(("industry", "accuracy", "rows"), industries),
         behaviour=table(
@@ -126,14 +146,14 @@ def render(path: Path, result: dict[str, Any]) -> str:
 
 def _averaged(recipe: dict[str, Any]) -> str:
     others = [f"{part['weight']:.0%} of the weights" for part in recipe.get("averaged", [])]
-    return f" and averaged with an earlier model ({', '.join(others)} are the earlier one's)" if others else ""
+    return f" and averaged with a network of the same ancestor ({', '.join(others)} are that one's)" if others else ""
 
 
-def summary_table(summary: dict[str, dict[str, float]]) -> str:
+def summary_table(summary: dict[str, dict[str, float]], zh: bool = False) -> str:
     """The product beside the baselines, as Markdown."""
-    names = list(summary)
-    present = [k for k in TITLES if k in summary[names[0]]]
-    return table(("figure", *names), [(TITLES[k], *(f"{summary[n][k]:.4g}" for n in names)) for k in present])
+    names, titles = list(summary), TITLES_ZH if zh else TITLES
+    present = [k for k in titles if k in summary[names[0]]]
+    return table(("指标" if zh else "figure", *names), [(titles[k], *(f"{summary[n][k]:.4g}" for n in names)) for k in present])
 
 
 def table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:

@@ -227,7 +227,8 @@ def check(data: Path = DATA) -> list[str]:
         faults += [f"{split}: {n} rows read {t!r}" for t, n in texts.items() if n > 1]
     for i, one in enumerate(SPLITS):
         for other in SPLITS[i + 1 :]:
-            left, right = splits[one], splits[other]
+            # the documents' phrases are learned from too
+            left, right = splits[one] + (phrase_rows(data) if one == "train" else []), splits[other]
             for a, b, j in near_pairs([r.model_text for r in left], [r.model_text for r in right]):
                 faults.append(f"{one} {left[a].id} and {other} {right[b].id} are near copies ({j:.2f}): {left[a].text}")
     for split, rows in splits.items():
@@ -261,9 +262,10 @@ def main(argv: list[str] | None = None) -> int:
     _data_option(command)
     command.add_argument(
         "--labels",
-        type=Path,
+        nargs="+",
+        default=[],
         metavar="FILE",
-        help="a team's rows, JSONL, CSV or Parquet with text and leaf (default: the training rows)",
+        help="a team's label files, as for training.retrain (default: the training rows)",
     )
     command.add_argument("--folds", type=int, default=5, help="default: %(default)s")
     command.add_argument("-n", type=int, default=50, help="rows shown at most (default: %(default)s)")

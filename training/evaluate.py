@@ -3,12 +3,14 @@
     python -m training.evaluate                     # the shipped model on the test split; model/ card, pictures, metrics.json
     python -m training.evaluate runs/default --split validation --no-write --errors 40
 
-Real agent speech (typed service chat, not ours to ship) is read from ../shared/real when it is there; it only measures false alarms.
+Real agent speech (typed service chat, not ours to ship) is read from ../shared/real when it is there; it only measures false alarms. What
+a reader made of its alarms is in data/real_readings.jsonl, by the hash of the sentence; an alarm that nobody has read counts as false.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import itertools
 import json
 import sys
@@ -35,6 +37,20 @@ def load_real(path: Path) -> list[str]:
     return list(dict.fromkeys(r["text"] for r in records))
 
 
+def sentence_hash(text: str) -> str:
+    """How a reading names a sentence that is not ours to ship."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def read_as_taboo(texts: list[str], folder: Path = data.DATA) -> tuple[np.ndarray, np.ndarray]:
+    """(read as taboo, read at all), each (n,), by `real_readings.jsonl`: a line a sentence, its hash and whether it is taboo."""
+    path = folder / "real_readings.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    readings = {r["sentence"]: bool(r["taboo"]) for r in map(json.loads, lines)}
+    hashes = [sentence_hash(t) for t in texts]
+    return np.array([readings.get(h, False) for h in hashes], dtype=bool), np.array([h in readings for h in hashes], dtype=bool)
+
+
 def judged(judgements: list[Judgement]) -> Judged:
     """What the product said, in the form that judges are compared by."""
     return Judged(
@@ -44,8 +60,9 @@ def judged(judgements: list[Judgement]) -> Judged:
     )
 
 
-def figures(rows: list[data.Row], judged: Judged, real: Judged | None) -> dict[str, float]:
-    """The figures every judge is compared by; rates in [0, 1], alarms per 1,000."""
+def figures(rows: list[data.Row], judged: Judged, real: Judged | None, true_alarms: Any = False) -> dict[str, float]:
+    """The figures every judge is compared by; rates in [0, 1], alarms per 1,000. `true_alarms` (n,)
+    marks real speech that was read as taboo."""
     from sklearn.metrics import f1_score
 
     truth = [r.leaf.split(".")[0] for r in rows]
@@ -70,16 +87,20 @@ def figures(rows: list[data.Row], judged: Judged, real: Judged | None) -> dict[s
         "hard_decent_flagged": judged.flagged[hard].mean(),
     }
     if real is not None:
-        out["real_false_alarms_per_1000"] = 1000 * real.flagged.mean()
+        out["real_alarms_per_1000"] = 1000 * real.flagged.mean()
+        real_decent = ~np.broadcast_to(true_alarms, real.taboo.shape)
+        out["real_false_alarms_per_1000"] = 1000 * (real.flagged & real_decent).mean()
+        out["recall_at_2_real_false_alarms_per_1000"] = recall_at_real_rate(rows, judged, real.taboo[real_decent], 2.0)
     return {k: round(float(v), 4) for k, v in out.items()}
 
 
-def recall_at_real_rate(rows: list[data.Row], judged: Judged, real: Judged, per_1000: float) -> float:
-    """Taboo recall at the lowest threshold that raises at most `per_1000` alarms on the real speech: judges of any scale compared."""
-    threshold, _ = threshold_for(real.taboo, per_1000)
+def recall_at_real_rate(rows: list[data.Row], judged: Judged, decent: np.ndarray, per_1000: float) -> float:
+    """Taboo recall at the lowest threshold that raises at most `per_1000` alarms on decent real speech (its taboo scores (n,)):
+    judges of any scale compared."""
+    threshold, _ = threshold_for(decent, per_1000)
     taboo_types = _taboo_types()
     bad = [i for i, r in enumerate(rows) if r.leaf in taboo_types]
-    return round(float((judged.taboo[bad] >= threshold).mean()), 4)
+    return float((judged.taboo[bad] >= threshold).mean())
 
 
 def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> tuple[float, list[dict[str, float]]]:
@@ -117,6 +138,7 @@ def detail(rows: list[data.Row], scorer: Scorer) -> dict[str, Any]:
     return {
         "leaf_accuracy": float((p.argmax(1) == leaf_truth).mean()),
         "kind_macro_f1": float(f1_score([kinds[t] for t in truth], [kinds[a] for a in answer], average="macro", zero_division=0)),
+        "kinds": _by_kind([kinds[t] for t in truth], [kinds[a] for a in answer]),
         "ece": ece,
         "categories": {
             c: {"precision": float(precision[i]), "recall": float(recall[i]), "f1": float(f1[i]), "rows": int(support[i])}
@@ -125,6 +147,17 @@ def detail(rows: list[data.Row], scorer: Scorer) -> dict[str, Any]:
         "industries": {k: {"accuracy": float(np.mean(v)), "rows": len(v)} for k, v in sorted(by_industry.items())},
         "reliability": bins,
         "confusion": confusion_matrix(truth, answer, labels=range(len(categories))).tolist(),
+    }
+
+
+def _by_kind(truth: list[str], answer: list[str]) -> dict[str, dict[str, float]]:
+    from sklearn.metrics import precision_recall_fscore_support
+
+    names = [str(k) for k in Kind]
+    columns = precision_recall_fscore_support(truth, answer, labels=names, zero_division=0)
+    return {
+        name: {"precision": float(p), "recall": float(r), "f1": float(f), "rows": int(n)}
+        for name, p, r, f, n in zip(names, *columns, strict=True)
     }
 
 
@@ -138,9 +171,11 @@ class Measured:
     real: list[Judgement]
 
     def alarms(self) -> list[str]:
-        """A line for every alarm on the real speech, surest first: to be read by a person."""
+        """A line for every alarm on the real speech, surest first, with what a reader made of it."""
         found = sorted((j for j in self.real if j.flagged), key=lambda j: -j.taboo_probability)
-        return [f"alarm {j.taboo_probability:.3f} {j.category}: {j.text}" for j in found]
+        taboo, read = read_as_taboo([j.text for j in found])
+        said = np.where(taboo, "true", np.where(read, "false", "unread"))
+        return [f"alarm {word:6} {j.taboo_probability:.3f} {j.category}: {j.text}" for word, j in zip(said, found, strict=True)]
 
     def errors(self) -> list[str]:
         """A line for every wrong category, and for taboo missed or decent flagged; for reading validation errors."""
@@ -166,10 +201,8 @@ def evaluate(model: Path, split: str, folder: Path = data.DATA, real_path: Path 
     judges = {"jinyu": (judged(judgements), judged(real))}
     if not quick:
         judges |= baselines.measure(scorer, texts, real_texts, folder)
-    summary = {name: figures(rows, own, on_real if real else None) for name, (own, on_real) in judges.items()}
-    if real:
-        for name, (own, on_real) in judges.items():
-            summary[name]["recall_at_2_real_alarms_per_1000"] = recall_at_real_rate(rows, own, on_real, 2.0)
+    taboo, _ = read_as_taboo(real_texts, folder)
+    summary = {name: figures(rows, own, on_real if real else None, taboo) for name, (own, on_real) in judges.items()}
     result = {
         "split": split,
         "rows": len(rows),
@@ -196,7 +229,7 @@ def print_summary(result: dict[str, Any]) -> None:
     print(
         f"{'leaf_accuracy':36}{d['leaf_accuracy']:16.4f}\n{'kind_macro_f1':36}{d['kind_macro_f1']:16.4f}\n{'ece':36}{d['ece']:16.4f}"
     )
-    for category, f in d["categories"].items():
+    for category, f in (d["kinds"] | d["categories"]).items():
         print(f"  {category:14} precision {f['precision']:.3f} recall {f['recall']:.3f} f1 {f['f1']:.3f} rows {f['rows']}")
     for name, b in result["behaviour"].items():
         print(f"  {name:28} {b['rate']:7.1%} of {b['rows']}")

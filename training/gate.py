@@ -2,8 +2,8 @@
 
 Both models judge the same rows (the frozen test split, and the team's held-out rows). A paired bootstrap draws the rows again and
 again and gives the difference of each figure with a 95 % interval; a fall whose whole interval lies on the bad side is more than noise.
-Beside it: no closed case of `missed.jsonl` comes back, each capability of the behaviour suite holds (its level divided by their number, since
-twenty looks find one chance fall), the int8 graph answers as fp32 does, and scoring takes at most a tenth longer.
+Beside it: no closed case of `missed.jsonl` comes back, each category's F1 and each capability of the behaviour suite holds (the level divided by
+their number, since twenty looks find one chance fall), the int8 graph answers as fp32 does, and scoring takes at most a tenth longer.
 
 The current model's answers are read under the team's names (`mapping`); rows of leaves that one of the two does not know are left out.
 """
@@ -31,7 +31,9 @@ DRAWS = 2000
 LEVEL = 0.95
 SAME = 0.995  # share of texts on which int8 and fp32 agree
 SLOWER = 1.10
-FIGURES = {"category_macro_f1": 1, "taboo_recall": 1, "decent_flagged": -1, "leaf_accuracy": 1}  # 1: more is better
+FIGURES = {  # 1: more is better
+    "category_macro_f1": 1, "taboo_recall": 1, "implicit_taboo_recall": 1, "decent_flagged": -1, "hard_decent_flagged": -1, "leaf_accuracy": 1,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,18 +47,28 @@ class Answers:
 
 @dataclass(frozen=True)
 class Truth:
-    """What the rows are: leaf, category, taboo or not."""
+    """What the rows are: leaf, category, taboo or not; and which are marked implicit taboo and hard decent ones."""
 
     leaf: np.ndarray
     category: np.ndarray
     taboo: np.ndarray
+    implicit: np.ndarray
+    hard: np.ndarray
 
     @classmethod
-    def of(cls, leaves: Sequence[str], taxonomy: Taxonomy) -> Truth:
-        """From leaf codes."""
+    def of(cls, rows: Sequence[data.Row], taxonomy: Taxonomy) -> Truth:
+        """From rows."""
+        leaves = [r.leaf for r in rows]
         categories = [code.split(".")[0] for code in leaves]
-        taboo = [taxonomy.kind_of(c) is Kind.TABOO for c in categories]
-        return cls(np.array(leaves, dtype=object), np.array(categories, dtype=object), np.array(taboo, dtype=bool))
+        taboo, implicit, hard = (
+            np.array(marks, dtype=bool)
+            for marks in (
+                [taxonomy.kind_of(c) is Kind.TABOO for c in categories],
+                [r.implicit for r in rows],
+                [r.hard for r in rows],
+            )
+        )
+        return cls(np.array(leaves, dtype=object), np.array(categories, dtype=object), taboo, implicit, hard)
 
 
 def answers(scorer: Scorer, texts: Sequence[str], scheme: Scheme) -> Answers:
@@ -89,12 +101,16 @@ def compare(truth: Truth, old: Answers, new: Answers, seed: int = 17, draws: int
     samples = {
         "category_macro_f1": [np.nanmean(f, axis=1) for f in f1],
         "taboo_recall": [_share(weights, m.flagged, truth.taboo) for m in (old, new)],
+        "implicit_taboo_recall": [_share(weights, m.flagged, truth.implicit) for m in (old, new)],
         "decent_flagged": [_share(weights, m.flagged, ~truth.taboo) for m in (old, new)],
+        "hard_decent_flagged": [_share(weights, m.flagged, truth.hard) for m in (old, new)],
         "leaf_accuracy": [_share(weights, m.leaf == truth.leaf, np.ones(n, dtype=bool)) for m in (old, new)],
     }
     figures = {k: _figure(*pair, FIGURES[k]) for k, pair in samples.items() if not np.isnan(pair[0][0])}
+    level = 1 - (1 - LEVEL) / len(categories)
     by_category = {
-        c: _figure(f1[0][:, i], f1[1][:, i], 1) | {"rows": int((truth.category == c).sum())} for i, c in enumerate(categories)
+        c: _figure(f1[0][:, i], f1[1][:, i], 1, level) | {"rows": int((truth.category == c).sum())}
+        for i, c in enumerate(categories)
     }
     return {"rows": n, "figures": figures, "categories": by_category}
 
@@ -137,7 +153,7 @@ def compare_split(rows: list[data.Row], old: Scorer, new: Scorer, scheme: Scheme
     if not shared:
         return result | {"rows": 0, "figures": {}, "categories": {}}
     texts = [r.text for r in shared]
-    truth = Truth.of([r.leaf for r in shared], scheme.taxonomy)
+    truth = Truth.of(shared, scheme.taxonomy)
     before, after = answers(old, texts, scheme), answers(new, texts, scheme)
     for i in np.flatnonzero(before.category != after.category).tolist():
         side = (
@@ -276,6 +292,11 @@ def reasons(result: dict[str, Any]) -> list[str]:
             if f["falls"]:
                 low, high = f["interval"]
                 out.append(f"{figure} on {of[name]}: {f['old']} -> {f['new']} (difference {low} to {high}): more than noise")
+        out += [
+            f"F1 of {category} on {of[name]}: {f['old']} -> {f['new']}: more than noise"
+            for category, f in split["categories"].items()
+            if f["falls"]
+        ]
     out += [f"missed.jsonl case comes back: {case}" for case in result["missed"]]
     out += [
         f"behaviour {name}: {c['old']:.1%} -> {c['new']:.1%} of {c['rows']}"

@@ -4,6 +4,7 @@
 |---|---|
 | .jsonl, .json, .csv, .tsv, .xlsx | a text column (`TEXT`) and a label column (`LABEL`) |
 | .parquet, a `datasets` directory, a hub name | the same, through `datasets`; class numbers become their names |
+| what training.select wrote | rows whose leaf is filled in |
 | reviews.jsonl of the report | confirmed and relabelled alarms; a rejected one says what the utterance is not |
 | label-studio JSON and JSON-MIN | each finished annotation's choice or taxonomy path |
 | argilla 1 and 2, JSON or `datasets` | each submitted response |
@@ -52,6 +53,8 @@ def read(source: str) -> Iterator[Found]:
 
 def readings(where: str, record: Record) -> Iterator[Found]:
     """The readings in one record, whatever tool wrote it; one that nobody has labelled yet gives none."""
+    if {"row", "why", "predicted"} <= record.keys() and not record.get("leaf"):
+        return  # of training.select, not read yet
     if "decision" in record and "category" in record:
         yield _review(where, record)
     elif isinstance(record.get("data"), dict) and "annotations" in record:
@@ -225,10 +228,10 @@ def _jsonl(path: Path) -> Iterator[tuple[str, Record | str]]:
                 try:
                     record = json.loads(line)
                 except ValueError as error:
-                    record = f"not JSON ({error}); one object a line"
-                if not isinstance(record, (dict, str)):
-                    record = f"a {type(record).__name__}; expected an object with text and label"
-                yield f"{path}:{number}", record
+                    yield f"{path}:{number}", f"not JSON ({error}); one object a line"
+                    continue
+                what = f"a {type(record).__name__}; expected an object with text and label"
+                yield f"{path}:{number}", record if isinstance(record, dict) else what
 
 
 def _json(path: Path) -> Iterator[tuple[str, Record | str]]:
@@ -255,7 +258,10 @@ def _csv(path: Path, delimiter: str) -> Iterator[tuple[str, Record | str]]:
         return
     with path.open(encoding=encoding, newline="") as file:
         reader = csv.reader(file, delimiter=delimiter)
-        yield from _table(str(path), ((start, row) for start, row in _numbered(reader)))
+        try:
+            yield from _table(str(path), ((start, row) for start, row in _numbered(reader)))
+        except csv.Error as error:  # most often a quote that is never closed
+            yield f"{path}:{reader.line_num}", f"not a CSV table from here on ({error}); look for a quote that is not closed"
 
 
 def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:

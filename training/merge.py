@@ -1,7 +1,7 @@
 """A team's labels and the shipped data become one data folder, in the team's taxonomy: what a retraining run learns from and is measured by.
 
-The folder has the layout of `data/`, and one split more: `held.jsonl`, a share of the team's own rows that training never reads. The rows with
-the lowest hash are held out, leaf by leaf, copies together; so a row that was held out last month is held out again this month.
+The folder has the layout of `data/`, and one split more: `held.jsonl`, a share of the team's own rows that training never reads. Rows with
+a low hash are held out, copies together; so a row that was held out last month is held out again this month, and no other.
 """
 
 from __future__ import annotations
@@ -91,19 +91,18 @@ def merge(
 
 
 def hold_out(labels: list[Label], mix: Mix) -> tuple[list[Label], list[Label]]:
-    """(to learn from, held out): the lowest hashes of each leaf; near copies go the same way."""
+    """(to learn from, held out): by hash, near copies the same way; of a leaf with enough rows at least the lowest."""
     groups = _groups([label.model_text for label in labels])
     by_leaf: dict[str, list[list[int]]] = defaultdict(list)
     for group in groups:
         by_leaf[labels[group[0]].leaf].append(group)
     held: set[int] = set()
     for leaf_groups in by_leaf.values():
-        ranked = sorted(leaf_groups, key=lambda g: min(_hash(labels[i].model_text, mix.seed) for i in g))
-        wanted = round(mix.held * sum(map(len, leaf_groups)))
-        for group in ranked:
-            if len(group) <= wanted:
-                held.update(group)
-                wanted -= len(group)
+        ranked = sorted((min(_hash(labels[i].model_text) for i in group), group) for group in leaf_groups)
+        low = [group for value, group in ranked if value < mix.held]
+        if not low and mix.held * len(ranked) >= 1:
+            low = [ranked[0][1]]
+        held.update(i for group in low for i in group)
     return [x for i, x in enumerate(labels) if i not in held], [x for i, x in enumerate(labels) if i in held]
 
 
@@ -176,8 +175,9 @@ def _groups(texts: list[str]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _hash(model_text: str, seed: int) -> str:
-    return hashlib.sha256(f"{seed} {model_text}".encode()).hexdigest()
+def _hash(model_text: str) -> float:
+    """Between 0 and 1, the same every month."""
+    return int.from_bytes(hashlib.sha256(model_text.encode()).digest()[:8]) / 2**64
 
 
 def _row(number: int, label: Label, leaf: str) -> Row:

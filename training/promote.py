@@ -57,20 +57,21 @@ def _mark(run: Path, record: dict[str, Any], candidate: artifact.Artifact) -> No
     _write(run / "run.json", record | {"promoted": candidate.info.sha256})
 
 
-def swap(staging: Path, model: Path) -> None:
-    """Put the complete directory `staging` under the name `model`; what was there becomes `model.previous`."""
-    following, previous, journal = (_beside(model, s) for s in ("next", "previous", "swap.json"))
-    _write(journal, {"from": _sha(model), "to": _sha(staging)})
+def swap(staging: Path, model: Path, becomes: str = "previous") -> None:
+    """Put the complete directory `staging` under the name `model`; what was there becomes `model.previous`, or another `becomes`."""
+    following, journal = (_beside(model, s) for s in ("next", "swap.json"))
+    _write(journal, {"from": _sha(model), "to": _sha(staging), "becomes": becomes})
     staging.rename(following)
     _exchange(following, model)
-    _finish(following, previous, journal)
+    _finish(following, _beside(model, becomes), journal)
 
 
 def recover(model: Path) -> None:
     """Finish a swap that was cut short; a copy that was never complete goes."""
-    following, previous, journal = (_beside(model, s) for s in ("next", "previous", "swap.json"))
+    following, journal = (_beside(model, s) for s in ("next", "swap.json"))
     if journal.exists():
-        before = json.loads(journal.read_text(encoding="utf-8"))["from"]
+        told = json.loads(journal.read_text(encoding="utf-8"))
+        before, old = told["from"], _beside(model, told["becomes"])
         aside = _beside(model, "aside")
         if not model.exists():  # between the two renames of `_exchange`
             (following if following.exists() else aside).rename(model)
@@ -79,16 +80,16 @@ def recover(model: Path) -> None:
         if following.exists():  # it was complete before it got this name
             if _sha(model) == before:
                 _exchange(following, model)
-            _finish(following, previous, journal)
+            _finish(following, old, journal)
         else:
             journal.unlink()
     shutil.rmtree(_beside(model, "next.part"), ignore_errors=True)
 
 
-def _finish(following: Path, previous: Path, journal: Path) -> None:
+def _finish(following: Path, old: Path, journal: Path) -> None:
     """`following` holds the old model by now."""
-    shutil.rmtree(previous, ignore_errors=True)
-    following.rename(previous)
+    shutil.rmtree(old, ignore_errors=True)
+    following.rename(old)
     journal.unlink()
 
 

@@ -27,8 +27,11 @@ def fill(text: str, name: str, body: str) -> str:
     return new
 
 
-def figures(metrics: dict[str, Any]) -> str:
+def figures(metrics: dict[str, Any], zh: bool = False) -> str:
     """The comparison table of the README."""
+    if zh:
+        head = f"测试集 {metrics['rows']} 句；真实客服打字语料 {metrics['real_sentences']} 句。\n\n"
+        return head + card.summary_table(metrics["summary"], zh)
     head = f"Test split, {metrics['rows']} utterances; real typed service speech, {metrics['real_sentences']} sentences.\n\n"
     return head + card.summary_table(metrics["summary"])
 
@@ -37,8 +40,8 @@ def recipe_time(manifest: dict[str, Any], zh: bool) -> str:
     """How long the shipped recipe took, from the run's own log."""
     minutes, threads = manifest["training"]["minutes"], manifest["training"]["threads"]
     if zh:
-        return f"自带模型的配方在 CPU 上用 {threads} 个线程训练了 {minutes:.0f} 分钟。"
-    return f"The shipped recipe took {minutes:.0f} minutes on a CPU with {threads} threads."
+        return f"自带模型的配方（`make train`）在 CPU 上用 {threads} 个线程训练了 {minutes:.0f} 分钟。"
+    return f"The shipped recipe, `make train`, took {minutes:.0f} minutes on a CPU with {threads} threads."
 
 
 def counts(folder: Path = data.DATA) -> str:
@@ -79,7 +82,7 @@ def rendered(root: Path = ROOT) -> dict[Path, str]:
     manifest = json.loads((root / "model" / "manifest.json").read_text(encoding="utf-8"))
     out = {}
     for name, zh in (("README.md", False), ("README.zh-CN.md", True)):
-        text = fill((root / name).read_text(encoding="utf-8"), "figures", figures(metrics))
+        text = fill((root / name).read_text(encoding="utf-8"), "figures", figures(metrics, zh))
         out[root / name] = fill(text, "time", recipe_time(manifest, zh))
     card_path = root / "data" / "README.md"
     text = fill(card_path.read_text(encoding="utf-8"), "counts", counts(root / "data"))

@@ -5,7 +5,7 @@
     torchrun --nproc-per-node 2 -m training.retrain --labels ...     # several GPUs or processes share the training
 
 Exit code 0: the candidate in RUN/model may replace the current model (and did, with --promote); 10: it was trained and the gate refused
-it; 1: the labels or the settings are wrong. The same command after a kill goes on in the phase that it was in. The current model is read
+it; 1: the labels or the settings are wrong (under torchrun, which hides exit codes, look into RUN/gate.json). The same command after a kill goes on in the phase that it was in. The current model is read
 and never written; only `training.promote` does that. What each phase does: `labels.py`, `merge.py`, `suspects.py`, `train.py`, `calibrate.py`, `gate.py`,
 `retrain_report.py`. A run directory holds `run.json` (settings, origins, phases with time and memory), `problems.jsonl`, `labels.jsonl`,
 `data/`, `suspects.jsonl`, `network/`, `model/`, `gate.json`, `report.md` and `report.json`.
@@ -178,7 +178,7 @@ def judge(job: Job) -> dict[str, Any]:
         )
         result["pass"] = False
     (job.out / "gate.json").write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    return {"pass": result["pass"], "reasons": result["reasons"]}
+    return {"pass": result["pass"], "reasons": result["reasons"], "candidate": result.get("candidate")}
 
 
 def report(job: Job) -> dict[str, Any]:
@@ -214,7 +214,12 @@ def run(args: argparse.Namespace, command: list[str]) -> int:
         for reason in verdict["reasons"]:
             print(f"  - {reason}")
         return REFUSED
-    if args.promote:
+    promoted = job.record.get("promoted")
+    if args.promote and promoted not in (None, artifact.Artifact.open(args.model).info.sha256):
+        print(
+            f"{job.out} was promoted before and taken back, so {args.model} stays; python -m training.promote {job.out} does it all the same"
+        )
+    elif args.promote:
         print(promote.promote(job.out, args.model))
     else:
         print(f"the candidate may replace {args.model}: python -m training.promote {job.out} --model {args.model}")
@@ -237,6 +242,7 @@ def begin(args: argparse.Namespace, command: list[str]) -> Job:
     """The job in `args.out`: a new one, or the one that was begun there with the same settings."""
     if args.report_to and importlib.util.find_spec(TRACKERS[args.report_to]) is None:
         raise DataError(f"--report-to {args.report_to} needs it installed: pip install {TRACKERS[args.report_to]}")
+    promote.recover(args.model)  # a promotion that a kill cut short
     args.model = artifact.find(args.model)
     current = artifact.Artifact.open(args.model)
     scheme = load(args.taxonomy, args.map, args.data)
@@ -270,8 +276,14 @@ def begin(args: argparse.Namespace, command: list[str]) -> Job:
     path = args.out / "run.json"
     if path.exists():
         record = json.loads(path.read_text(encoding="utf-8"))
-        if record.get("promoted") == settings["current"]:
+        if settings["current"] in (record.get("promoted"), record["phases"].get("gate", {}).get("candidate")):
             settings["current"] = record["settings"]["current"]  # it is this run's own candidate by now
+        if record["settings"].get("noise") != settings["noise"]:  # that much is judged again
+            record["settings"]["noise"] = settings["noise"]
+            for name in ("gate", "report"):
+                record["phases"].pop(name, None)
+        if not record["phases"]:  # nothing was learned from those labels yet
+            record = record | {"settings": settings, "command": command}
         if record["settings"] != settings:
             differing = ", ".join(k for k in settings if record["settings"].get(k) != settings[k])
             raise DataError(f"{args.out} was begun with other settings ({differing} differ); name a new --out, or delete it")
@@ -370,7 +382,7 @@ def main(argv: list[str] | None = None) -> int:
             args.model = artifact.find(args.model)
             return follow(args)
         return run(args, ["python", "-m", "training.retrain", *(sys.argv[1:] if argv is None else argv)])
-    except (DataError, base.BaseModelError, JinyuError) as error:
+    except (DataError, base.BaseModelError, JinyuError, OSError) as error:
         print(f"training.retrain: {error}", file=sys.stderr)
         return 1
 

@@ -30,16 +30,27 @@ def write(run: Path, current: Path, folder: Path, record: dict[str, Any]) -> Non
     _text(run / "report.md", text)
     draw_learning(json.loads((run / "log.json").read_text(encoding="utf-8"))["history"], run / "learning.png")
     model = run / "model"
-    _text(model / "README.md", _card_head(new, record) + text)
+    # a model is published, the team's sentences are not: they stay in the run
+    _text(model / "README.md", _card_head(new, record) + render(result, sentences=False))
     rows = data.load("test", folder)
     detail = evaluate.detail(rows, Scorer.load(model)) if rows else {}
     _text(
         model / "metrics.json",
-        json.dumps({"model": new.info.sha256, "detail": detail, "gate": verdict}, ensure_ascii=False, indent=1) + "\n",
+        json.dumps({"model": new.info.sha256, "detail": detail, "gate": without_sentences(verdict)}, ensure_ascii=False, indent=1)
+        + "\n",
     )
     if detail:
         card.draw_confusion(detail, model / "confusion.png")
         card.draw_reliability(detail, model / "reliability.png")
+
+
+def without_sentences(verdict: dict[str, Any]) -> dict[str, Any]:
+    """The gate's verdict with the counts of the answers that changed in the place of the sentences."""
+    splits = {
+        name: split | {"flips": {side: len(found) for side, found in split["flips"].items()}}
+        for name, split in verdict["splits"].items()
+    }
+    return verdict | {"splits": splits}
 
 
 def thresholds(old: artifact.Artifact, new: artifact.Artifact) -> dict[str, list[float | None]]:
@@ -49,8 +60,8 @@ def thresholds(old: artifact.Artifact, new: artifact.Artifact) -> dict[str, list
     return moved | {name: [old.scoring.thresholds.get(name), new.scoring.thresholds.get(name)] for name in names}
 
 
-def render(result: dict[str, Any]) -> str:
-    """The Markdown."""
+def render(result: dict[str, Any], sentences: bool = True) -> str:
+    """The Markdown, with the sentences whose answer changed or without."""
     gate, read, merged, run = result["gate"], result["labels"], result["merged"], result["run"]
     parts = ["# Retraining: old model against new\n"]
     if gate["pass"]:
@@ -87,7 +98,7 @@ def render(result: dict[str, Any]) -> str:
         f"## Machine\nint8 answers as fp32 on {gate['int8_agreement']:.2%}; scoring takes {gate['slowdown']:.2f} times as long as before. "
         f"The job took {run['seconds'] / 60:.1f} minutes and {run['peak_mb']} MB at most.\n"
     )
-    for name, split in gate["splits"].items():
+    for name, split in gate["splits"].items() if sentences else ():
         parts.append(_flips(NAMES[name], split["flips"]))
     return "\n".join(p for p in parts if p)
 
@@ -101,7 +112,8 @@ def _split(split: dict[str, Any]) -> str:
     head = ("figure", "old", "new", "difference", "95 % interval", "")
     figures = [(n.replace("_", " "), *_cells(f)) for n, f in split["figures"].items()]
     categories = [(f"{n} ({f['rows']} rows)", *_cells(f)) for n, f in split["categories"].items()]
-    return f"{left_out}{card.table(head, figures)}\n\nF1 by category:\n\n{card.table(head, categories)}\n"
+    shared = (*head[:4], "interval, its level shared by all", "")
+    return f"{left_out}{card.table(head, figures)}\n\nF1 by category:\n\n{card.table(shared, categories)}\n"
 
 
 def _cells(f: dict[str, Any]) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ python -m training.rollback            # model.previous -> model/; what was prom
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from pathlib import Path
 
@@ -18,14 +17,12 @@ from training.data import DataError
 def rollback(model: Path = promote.MODEL) -> str:
     """Swap the model of before in and say what was done. Raises `DataError` if there is none."""
     promote.recover(model)
-    previous, undone = (model.with_name(f"{model.name}.{suffix}") for suffix in ("previous", "undone"))
+    previous = model.with_name(f"{model.name}.previous")
     if not previous.exists():
         raise DataError(f"there is no {previous}, so nothing to take back; a promotion leaves it there")
     before = artifact.Artifact.open(previous)
-    shutil.rmtree(undone, ignore_errors=True)
-    promote.swap(previous, model)  # the two change places
-    previous.rename(undone)
-    return f"{model} is version {before.info.version} again; what was promoted is {undone}"
+    promote.swap(previous, model, becomes="undone")
+    return f"{model} is version {before.info.version} again; what was promoted is {model.name}.undone beside it"
 
 
 def main(argv: list[str] | None = None) -> int:

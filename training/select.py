@@ -220,6 +220,7 @@ def parts(results: Results, labels: dict[int, Label], categories: set[str]) -> l
 
 def print_prevalence(results: Results, labels: dict[int, Label], taxonomy: Taxonomy, precision: float) -> None:
     """A line a taboo type, and one for all: share, interval, how many more to read."""
+    calls = len({call for call, _ in results.ids})
     types = [c for c in taxonomy.categories if taxonomy.kind_of(c) is Kind.TABOO]
     audited = sum(label.audit for label in labels.values())
     print(f"{len(results.texts)} utterances, {audited} audit rows read; shares with 95 % intervals, "
@@ -227,7 +228,9 @@ def print_prevalence(results: Results, labels: dict[int, Label], taxonomy: Taxon
     for name, held in [*((c, {c}) for c in types), ("any taboo", set(types))]:
         found = parts(results, labels, held)
         e, more = estimate(found), more_to_read(found, precision)
-        enough = f"{more} more" if more else "enough"
+        enough = (
+            f"{more} more, the utterances of some {max(1, round(more * calls / len(results.texts)))} calls" if more else "enough"
+        )
         print(f"  {name:12} {e.share:8.3%}  {e.low:.3%} to {e.high:.3%}  {sum(p.found for p in found)} found  {enough}")
     if results.silent:
         print(f"{results.silent} utterances without words are not counted")

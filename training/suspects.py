@@ -1,7 +1,7 @@
 """Rows whose label is probably wrong, for a second reader: cleanlab (confident learning) on predictions that never saw the row.
 
     python -m training.data suspects                                   # our own training rows
-    python -m training.data suspects --labels reviews.jsonl -n 100 --out suspects.jsonl
+    python -m training.data suspects --labels reviews.jsonl more.csv -n 100 --out suspects.jsonl
 
 The predictions are those of a logistic regression over the scorer's embeddings, out of fold. The encoder itself was trained on our own training
 rows as they are labelled, errors included, so on those it is kinder than on a team's rows: a row found there is all the more suspect, and
@@ -19,8 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jinyu import Scorer, tables
+from jinyu import Scorer
 from jinyu.text import normalise
+from training import label_files
 from training.data import DATA, DataError, load
 
 
@@ -44,21 +45,21 @@ class Suspect:
     text: str
 
 
-def read(path: Path) -> list[Labelled]:
-    """A team's rows: JSONL, CSV or Parquet with `text` and `leaf`, any labels; `id` is the place in the file unless given.
+def read(sources: Sequence[str]) -> list[Labelled]:
+    """A team's rows in any form that retraining takes (`label_files.py`), any labels; `id` is the place in the file.
 
-    Rows with an empty leaf are not labelled yet, and left out. Raises `InputError`, or `DataError` with file, row and remedy.
+    Rows without a label are left out, as are alarms of which a reviewer said only what they are not. Raises `DataError` with file, row
+    and remedy.
     """
     rows = []
-    for where, record in tables.records(path):
-        missing = [name for name in ("text", "leaf") if name not in record]
-        if missing:
-            raise DataError(f"{where}: no {' and no '.join(missing)}; a row needs text and leaf")
-        leaf = record["leaf"] or ""
-        if not isinstance(leaf, str) or not isinstance(record["text"], str) or not normalise(record["text"]):
-            raise DataError(f"{where}: text is {record['text']!r} and leaf {leaf!r}, expected words and the code of a leaf")
-        if leaf.strip():
-            rows.append(Labelled(str(record.get("id") or where), record["text"], leaf.strip()))
+    for source in sources:
+        for found in label_files.read(source):
+            if found.fault:
+                raise DataError(f"{found.where}: {found.fault}")
+            if found.label and not normalise(found.text):
+                raise DataError(f"{found.where}: the text {found.text!r} has no words; drop the row")
+            if found.label:
+                rows.append(Labelled(found.where, found.text, found.label))
     return rows
 
 
@@ -121,9 +122,9 @@ def find(rows: Sequence[Labelled], scorer: Scorer, folds: int = 5, seed: int = 0
 
 
 def run(
-    labels: Path | None, folder: Path = DATA, folds: int = 5, n: int = 50, out: Path | None = None, model: str | None = None
+    labels: Sequence[str], folder: Path = DATA, folds: int = 5, n: int = 50, out: Path | None = None, model: str | None = None
 ) -> None:
-    """Print the `n` worst, and write them to `out`. Raises `DataError`, `JinyuError`."""
+    """Print the `n` worst of the label files, or of our own rows if there are none, and write them to `out`. Raises `DataError`, `JinyuError`."""
     rows = read(labels) if labels else [Labelled(r.id, r.text, r.leaf) for r in load("train", folder)]
     found = find(rows, Scorer.load(model), folds)
     for s in found[:n]:

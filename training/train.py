@@ -32,7 +32,7 @@ SAVE_STEPS = 200  # steps from one checkpoint to the next: some two minutes on a
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every setting of a run. The defaults are those of the shipped model."""
+    """Every setting of a run. The defaults are those of the shipped model's first stage (`make train`)."""
 
     base_model: str = str(BASE)
     layers: int = 0  # evenly spread layers of the base are kept; 0 keeps all
@@ -147,8 +147,8 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
         logits = outputs["logits"]
         leaf = functional.cross_entropy(logits, labels, label_smoothing=recipe.smoothing)
         # (batch, leaves) -> (batch, categories): log of the summed probabilities
-        by_category = (functional.softmax(logits.float(), -1) @ member).clamp_min(1e-8).log()
-        return leaf + recipe.category_loss * functional.nll_loss(by_category, category_of[labels])
+        by_category = (functional.softmax(logits.float(), -1) @ member.to(logits.device)).clamp_min(1e-8).log()
+        return leaf + recipe.category_loss * functional.nll_loss(by_category, category_of.to(labels.device)[labels])
 
     def metrics(prediction: Any) -> dict[str, float]:
         logits = prediction.predictions[0]
@@ -214,12 +214,12 @@ def select(rows: list[data.Row], phrases: list[data.Row], recipe: Recipe) -> lis
 
 
 def hardware_bf16() -> bool:
-    """Whether this machine multiplies bf16 matrices in hardware: a GPU from Ampere on, or a CPU with AMX."""
+    """Whether this machine multiplies bf16 matrices in hardware: a GPU from Ampere on, or a CPU with AMX or AVX512-BF16."""
     import torch
 
     if torch.cuda.is_available():
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(torch.cpu._is_amx_tile_supported())
+    return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
 
 
 class LengthWindows:

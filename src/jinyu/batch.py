@@ -123,8 +123,9 @@ def score_sources(
     """
     settings = settings or Settings()
     tables.check_format(table_format)
-    card = scorecard or shipped_scorecard()
-    card.check_labels(scorer.taxonomy)
+    if scorecard:
+        scorecard.check_labels(scorer.taxonomy)
+    card = scorecard or shipped_scorecard().for_model(scorer.taxonomy)
     started = time.monotonic()
     try:
         out.mkdir(parents=True, exist_ok=True)

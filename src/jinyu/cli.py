@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinyu import __version__, cli_drift, cli_scorecard, diff, review
 from jinyu.audio import command as audio_command
+from jinyu.diff import printable
 from jinyu.promise import CONFIDENCE, PREVALENCE, PromiseError
 from jinyu.report import command as report_command
 from jinyu.types import InputError, ModelError, ScorecardError
@@ -28,6 +30,8 @@ EXIT_CODES = """exit codes:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit code."""
     args = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # for lone surrogates, and terminals that are not UTF-8
     try:
         return int(args.run(args))
     except ModelError as error:
@@ -75,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     score.add_argument(
         "--text-column", default="text", help="the column of a table that holds the utterance (default: %(default)s)"
+    )
+    score.add_argument(
+        "--input-format", metavar="NAME", help="of the transcripts, a name of jinyu formats (default: found by each file's content)"
     )
     score.add_argument(
         "--scorecard", type=Path, metavar="FILE", help="rules for the calls' scores (default: the shipped scorecard)"
@@ -220,6 +227,10 @@ def _score(args: argparse.Namespace) -> int:
             print("jinyu score: - stands alone; score files in another call", file=sys.stderr)
             return 2
         tables.check_format(args.format)
+        known = [name for name, _ in recordings.formats()]
+        if args.input_format not in (None, *known):
+            print(f"jinyu score: no input format {args.input_format!r}; there are {', '.join(known)}", file=sys.stderr)
+            return 2
         show = progress.stderr_progress()
         scorer = _load(args)
         summary = batch.score_paths(
@@ -227,7 +238,7 @@ def _score(args: argparse.Namespace) -> int:
             args.out,
             scorer,
             table_format=args.format,
-            options=recordings.ReadOptions(args.text_column, audio_command.options(args)),
+            options=recordings.ReadOptions(args.text_column, audio_command.options(args), args.input_format),
             scorecard=scorecard,
             settings=settings,
             workers=args.workers,
@@ -255,9 +266,9 @@ def _print_summary(summary: Summary, args: argparse.Namespace) -> None:
         )
     print(f"{summary.flagged.total()} flagged{listed}")
     for row in summary.alarms:
-        print(
-            f"  {row['call_id']} #{row['turn_id']}  {row['label_zh']} {row['taboo_probability']:.2f}  {_short(row['evidence']['text'])}"
-        )
+        place, said = printable(f"{row['call_id']} #{row['turn_id']}", 80), printable(row["evidence"]["text"], 40)
+        unsure = "  (recogniser unsure)" if row["asr_uncertain"] else ""
+        print(f"  {place}  {row['label_zh']} {row['taboo_probability']:.2f}  {said}{unsure}")
     if (more := summary.flagged.total() - len(summary.alarms)) > 0:
         print(f"  and {more} more")
     if summary.needs_review:
@@ -297,16 +308,14 @@ def _explain(args: argparse.Namespace) -> int:
         print(f"  rule: {judgement.rule.phrase}  ({judgement.rule.source} {judgement.rule.section}, {judgement.rule.phrase_id})")
     if judgement.suggestion:
         print(f"  say instead: {judgement.suggestion}")
+    if judgement.truncated:
+        print("  truncated: only the first 10,000 characters were read")
     if probabilities.any():
         print("\n  most probable:")
         for i in probabilities.argsort()[::-1][:5]:
             leaf = scorer.taxonomy.leaves[i]
             print(f"    {probabilities[i]:.3f}  {leaf.code:32} {leaf.zh}")
     return 0
-
-
-def _short(text: str, most: int = 40) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _formats(_: argparse.Namespace) -> int:
@@ -335,7 +344,7 @@ def _info(args: argparse.Namespace) -> int:
         "thresholds": dict(model.scoring.thresholds),
         "promise": {k: v for k, v in model.scoring.promise.items() if not k.endswith("_scores")},
         "licence": model.manifest.get("licence"),
-        "metrics": json.loads(metrics_file.read_text(encoding="utf-8"))["summary"] if metrics_file.exists() else None,
+        "metrics": json.loads(metrics_file.read_text(encoding="utf-8")).get("summary") if metrics_file.exists() else None,
     }
     if args.json:
         print(json.dumps(facts, ensure_ascii=False, indent=1))

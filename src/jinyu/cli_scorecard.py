@@ -47,6 +47,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     explain.add_argument("call", type=Path, metavar="CALL", help="a transcript file")
     explain.add_argument("--scorecard", type=Path, metavar="FILE", help="a scorecard (default: the shipped one)")
     explain.add_argument("--model", help="a model or run directory, or a hub name (default: the shipped model)")
+    explain.add_argument("--agent-channel", metavar="N", help="the agent's channel, where turns name no role")
+    explain.add_argument("--agent-speaker", metavar="N", help="the agent's speaker number, where turns name no role")
     explain.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
     explain.add_argument("--json", action="store_true", help="a line of JSON a call")
     explain.set_defaults(run=_explain)
@@ -82,8 +84,10 @@ def _explain(args: argparse.Namespace) -> int:
     scorer = Scorer.load(args.model, threads=args.threads)
     if args.scorecard:
         card.check_labels(scorer.taxonomy)
+    else:
+        card = card.for_model(scorer.taxonomy)
     for number, read in enumerate(calls):
-        recording, finding = speakers.assign_roles(read, scorer)
+        recording, finding = speakers.assign_roles(read, scorer, args.agent_channel, args.agent_speaker)
         score = card.judge(recording, judging.judge_turns(recording, scorer))
         if args.json:
             print(json.dumps({"call_id": recording.call_id, **score.to_dict()}))

@@ -43,16 +43,15 @@ def find_clause(utterance: str, leaf: int, engine: Engine) -> tuple[Evidence, ND
     """The shortest run of clauses that carries the label, and its embedding.
 
     Of all single clauses and pairs of neighbours the one most probably of leaf number `leaf`; a pair must beat its best clause clearly, and
-    the whole utterance is the answer when no part says it alone.
+    the whole utterance is the answer when no part says it alone. A long clause without punctuation counts as overlapping pieces.
     """
-    spans = text.clauses(utterance[: text.MAX_CHARS])
-    candidates = list(dict.fromkeys([*spans, *((a, d) for (a, _), (_, d) in itertools.pairwise(spans))]))
-    whole = (spans[0][0], spans[-1][1])
-    if whole not in candidates:
-        candidates.append(whole)
-    probabilities, vectors = engine.run([text.normalise(utterance[a:b]) for a, b in candidates])
+    read = utterance[: text.MAX_CHARS]
+    spans = text.split(text.clauses(read)) or [(0, len(read))]  # words that only normalising makes, such as masks
+    pairs = [(a, d) for (a, _), (_, d) in itertools.pairwise(spans)]
     # longer spans pay a little, so that the shortest that says it wins
-    cost = np.array([0.08 * (len(text.clauses(utterance[a:b])) - 1) if (a, b) != whole else 0.3 for a, b in candidates])
-    best = int(np.argmax(probabilities[:, leaf] - (cost if len(candidates) > 1 else 0)))
+    costs = dict.fromkeys(pairs, 0.08) | {(spans[0][0], spans[-1][1]): 0.3} | dict.fromkeys(spans, 0.0)
+    candidates = list(costs)
+    probabilities, vectors = engine.run([text.normalise(utterance[a:b]) for a, b in candidates])
+    best = int(np.argmax(probabilities[:, leaf] - np.array(list(costs.values()))))
     a, b = candidates[best]
     return Evidence(a, b, utterance[a:b]), vectors[best]

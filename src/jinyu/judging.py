@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
@@ -64,6 +65,8 @@ def judge_recording(
     `heard` is given the recording with the roles filled in.
     """
     recording, finding = speakers.assign_roles(recording, scorer, agent_channel, agent_speaker)
+    if redact:
+        recording = replace(recording, call_id=_masked_name(recording.call_id))
     if heard:
         heard(recording)
     judged = judge_turns(recording, scorer)
@@ -74,7 +77,8 @@ def judge_recording(
         "schema": SCHEMA,
         "call_id": recording.call_id,
         "agent_id": recording.agent_id,
-        "source": source,
+        "source": masked(source) if redact else source,
+        "redacted": redact,
         "started_at": recording.started_at,
         "audio": None if redact else recording.audio,  # what is masked in the text can be heard there
         "score": score["score"],
@@ -88,6 +92,12 @@ def judge_recording(
         "model": rows[0]["model"] if rows else None,
     }
     return rows, call
+
+
+def _masked_name(call_id: str) -> str:
+    """Recordings are often named by the customer's number; what is left of it keeps calls of one shape apart."""
+    name = masked(call_id)
+    return name if name == call_id else f"{name}-{hashlib.sha256(call_id.encode(errors='surrogatepass')).hexdigest()[:4]}"
 
 
 def _utterance(recording: Recording, turn: Turn, judgement: Judgement, redact: bool) -> dict[str, Any]:
@@ -161,7 +171,8 @@ _worker: tuple[Scorer, Scorecard, Settings]
 
 def _start_worker(model: Path, thresholds: dict[str, float], card: Path, settings: Settings) -> None:
     global _worker
-    _worker = (Scorer(Artifact.open(model), 1, thresholds), Scorecard.load(card), settings)
+    scorer = Scorer(Artifact.open(model), 1, thresholds)
+    _worker = (scorer, Scorecard.load(card).for_model(scorer.taxonomy), settings)
 
 
 def _in_worker(recording: Recording, name: str) -> Line:

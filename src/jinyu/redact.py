@@ -34,7 +34,9 @@ NO_GIVEN = frozenset(
 
 HANZI = "[\u4e00-\u9fff]"
 _SURNAME = re.compile(f"(?<!百)姓({HANZI}{{1,2}})")
-_CALLED = re.compile(f"(?:[我你您他她名字人]|姓{HANZI}{{1,2}}[，, ]{{0,2}})叫(?:做|作)?({HANZI}{{2,4}})")
+_CALLED = re.compile(
+    f"(?:[我你您他她名字人户戶属屬主子儿兒公婆爸妈媽事傅师師生]|姓{HANZI}{{1,2}}[，, ]{{0,2}})叫(?:做|作)?({HANZI}{{2,4}})"
+)
 _TITLE = re.compile("先生|女士|小姐|太太")
 
 _GAP = "[ -]{0,3}"

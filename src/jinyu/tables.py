@@ -108,7 +108,7 @@ def _write_parquet(path: Path, rows: Callable[[], Iterable[Row]]) -> None:
     from pyarrow import parquet
 
     def chunks() -> Iterator[Any]:
-        flat = (_encodable(flatten(row)) for row in rows())
+        flat = (encodable(flatten(row)) for row in rows())
         while chunk := list(islice(flat, CHUNK)):
             yield pa.Table.from_pylist(chunk)
 
@@ -121,8 +121,13 @@ def _write_parquet(path: Path, rows: Callable[[], Iterable[Row]]) -> None:
             writer.write_table(pa.table(filled).cast(schema))
 
 
-def _encodable(row: Row) -> Row:
-    return {k: v.encode(errors="backslashreplace").decode() if isinstance(v, str) else v for k, v in row.items()}
+def encodable(value: Any) -> Any:
+    """`value` with the lone surrogates in its strings escaped."""
+    if isinstance(value, dict):
+        return {k: encodable(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [encodable(v) for v in value]
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _write_xlsx(path: Path, rows: Callable[[], Iterable[Row]]) -> None:

@@ -78,6 +78,18 @@ def clauses(text: str) -> list[tuple[int, int]]:
     return [(a, b) for a, b in spans if has_words(text[a:b])]
 
 
+def split(spans: list[tuple[int, int]], most: int = WHOLE_CHARS, size: int = WINDOW_CHARS) -> list[tuple[int, int]]:
+    """`spans`, those of more than `most` characters (speech without punctuation) cut in pieces of `size` that overlap by half."""
+    pieces: list[tuple[int, int]] = []
+    for a, b in spans:
+        if b - a > most:
+            while b - a > size:
+                pieces.append((a, a + size))
+                a += size // 2
+        pieces.append((a, b))
+    return pieces
+
+
 def windows(text: str, size: int = WINDOW_CHARS) -> list[tuple[int, int]]:
     """Spans that together cover a text of up to `MAX_CHARS`: the whole of it if short, else runs of clauses.
 
@@ -87,12 +99,7 @@ def windows(text: str, size: int = WINDOW_CHARS) -> list[tuple[int, int]]:
     text = text[:MAX_CHARS]
     if len(text) <= WHOLE_CHARS:
         return [(0, len(text))]
-    pieces: list[tuple[int, int]] = []
-    for a, b in clauses(text):
-        while b - a > size:
-            pieces.append((a, a + size))
-            a += size // 2
-        pieces.append((a, b))
+    pieces = split(clauses(text), size, size)
     spans: list[tuple[int, int]] = []
     first = last = 0
     while last < len(pieces):

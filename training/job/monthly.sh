@@ -14,6 +14,10 @@ if [ ! -e "$1" ]; then
   exit 1
 fi
 mkdir -p "$RUNS"
+if [ ! -e "$MODEL" ]; then
+  mkdir -p "$(dirname "$MODEL")"
+  cp -R model "$MODEL.first" && mv "$MODEL.first" "$MODEL"
+fi
 # OPTIONS is several words: more arguments of training.retrain
 # shellcheck disable=SC2086
 exec flock --nonblock --conflict-exit-code 75 "$RUNS/.lock" \

@@ -40,6 +40,8 @@ def decode(path: Path) -> list[Samples]:
         raise InputError(f"{path}: cannot be read as audio ({error.strerror}); {_convert(path)}") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:  # of the resampler, where rate or channels change amid the file
+        raise InputError(f"{path}: cannot be read as audio ({error}); {_convert(path)}") from error
     if not blocks:
         raise InputError(f"{path}: no sound in it; {_convert(path)}")
     samples = np.concatenate(blocks)

@@ -57,10 +57,13 @@ def read(path: Path, options: audio.AudioOptions | None = None, tell: Tell | Non
     duration = len(channels[0]) / RATE
     progress = _Progress(path.name, duration, started, tell)
     parties = alive(channels)
-    if len(parties) == 2:
-        turns = _two_channels(channels, recogniser, progress)
-    else:
-        turns = _one_channel(channels[parties[0]], recogniser, progress)
+    try:
+        if len(parties) == 2:
+            turns = _two_channels(channels, recogniser, progress)
+        else:
+            turns = _one_channel(channels[parties[0]], recogniser, progress)
+    except (RuntimeError, ValueError) as error:  # of the recogniser's library: one call less, and not the batch
+        raise InputError(f"{path}: the recogniser failed ({error}); try another --recogniser, or convert the file again") from error
     progress.done()
     turns = in_turns(sorted(turns, key=lambda t: (t.start_ms or 0, t.end_ms or 0)))
     numbered = tuple(replace(turn, turn_id=str(number)) for number, turn in enumerate(turns))

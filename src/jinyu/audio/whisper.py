@@ -50,10 +50,15 @@ def segments(found: Iterable[Any]) -> list[Segment]:
     said = []
     for item in found:
         text = _simplifier().convert(item.text.strip())
-        if text and text.strip("。") not in PROMPT:  # given noise, it repeats the prompt
+        if text and not _is_prompt(text.strip("。")):
             confidence = 0.0 if item.compression_ratio > LOOP else math.exp(min(item.avg_logprob, 0.0))
             said.append(Segment(text, item.start, item.end, confidence))
     return said
+
+
+def _is_prompt(text: str) -> bool:
+    """Given noise, it repeats the prompt or most of it; short words of it, such as 是, are said by people."""
+    return len(text) > len(PROMPT) // 2 and text in PROMPT
 
 
 @cache

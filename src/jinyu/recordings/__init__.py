@@ -50,15 +50,17 @@ ADAPTERS: tuple[ModuleType, ...] = (
     subtitles,
     lines,  # takes any text file
 )
-SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".txt", ".srt", ".vtt")
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".xlsx", ".txt", ".srt", ".vtt")
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What a user may say about the input: `text_column`, the column of a table that holds the utterance; `audio`, how sound is recognised."""
+    """What a user may say about the input: `text_column`, the column of a table that holds the utterance; `audio`, how sound is recognised;
+    `form`, the name of the transcripts' format, where it must not be found by the content."""
 
     text_column: str = "text"
     audio: audio.AudioOptions = field(default_factory=audio.AudioOptions)
+    form: str | None = None
 
 
 def find_files(paths: list[Path], with_audio: bool = False) -> Iterator[Path]:
@@ -96,7 +98,7 @@ def read(path: Path, options: ReadOptions | None = None, tell: Callable[[Heard],
     document = Document.open(path, options.text_column)
     try:
         for adapter in ADAPTERS:
-            if adapter.matches(document):
+            if options.form == adapter.NAME or (options.form is None and adapter.matches(document)):
                 recordings: list[Recording] = adapter.parse(document)
                 return recordings
     except RecursionError as error:

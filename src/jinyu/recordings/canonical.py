@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from jinyu.recordings.document import Document, fraction, role_of, whole_number
+from jinyu.recordings.vendor import check_unit
 from jinyu.types import InputError, Recording, Turn
 
 NAME = "canonical"
@@ -48,6 +49,7 @@ def _recording(value: Any, where: str, document: Document) -> Recording:
                 asr_confidence=fraction(turn.get("asr_confidence")),
             )
         )
+    check_unit(turns, where)
     return Recording(
         call_id=str(value.get("call_id") or document.path.stem),
         turns=tuple(turns),

@@ -29,6 +29,8 @@ AGENT = {
     "客服坐席",
     "業務員",
     "客服專員",
+    "客户经理",
+    "客戶經理",
 }
 CUSTOMER = {"customer", "user", "client", "caller", "客户", "客戶", "用户", "用戶", "顾客", "来电人", "客人", "被叫", "end_user"}
 BOT = {"bot", "robot", "ivr", "机器人", "系统", "system", "automated_agent", "语音助手"}
@@ -115,10 +117,10 @@ def whole_number(value: Any, name: str, where: str, unit: str = "milliseconds") 
 
 
 def fraction(value: Any) -> float | None:
-    """A finite number as a float; None for anything else. For what may be missing without harm, such as a confidence."""
+    """A finite number as a float, also from a string; None for anything else. For what may be missing without harm, such as a confidence."""
     try:
-        number = float(value) if isinstance(value, int | float) else float("nan")
-    except OverflowError:
+        number = float(value) if isinstance(value, int | float | str) else float("nan")
+    except (OverflowError, ValueError):
         return None
     return number if abs(number) < float("inf") else None  # false for nan
 

@@ -1,7 +1,8 @@
-"""Flat tables, one utterance a row: CSV, TSV, Parquet, or JSONL. Only the `text` column is needed.
+"""Flat tables, one utterance a row: CSV, TSV, Parquet, XLSX, or JSONL. Only the `text` column is needed.
 
-`call_id`, `agent_id`, `role`, `turn_id`, `start_ms`, `end_ms` are used when there; rows without a role are agents'. Rows of one `call_id` are
-one recording, in the order of the file; without that column the whole file is.
+`call_id`, `agent_id`, `role`, `channel`, `speaker`, `turn_id`, `start_ms`, `end_ms`, `asr_confidence` are used when there. Where no row has a
+role, a channel or a speaker, all rows are agents'. Rows of one `call_id` are one recording, in the order of the file; without that column the
+whole file is.
 """
 
 from __future__ import annotations
@@ -10,16 +11,17 @@ import csv
 import io
 from typing import Any
 
-from jinyu.recordings.document import Document, role_of, whole_number
+from jinyu.recordings.document import Document, fraction, label, role_of, whole_number
+from jinyu.recordings.vendor import check_unit
 from jinyu.types import InputError, Recording, Role, Turn
 
 NAME = "table"
-SUMMARY = "CSV, TSV, Parquet or JSONL with a text column"
+SUMMARY = "CSV, TSV, Parquet, XLSX or JSONL with a text column"
 
 
 def matches(document: Document) -> bool:
     """By the suffix, or JSON objects that are not calls."""
-    if document.suffix in (".csv", ".tsv", ".parquet"):
+    if document.suffix in (".csv", ".tsv", ".parquet", ".xlsx"):
         return True
     rows = document.json_rows
     if not rows:
@@ -34,7 +36,10 @@ def parse(document: Document) -> list[Recording]:
     """All recordings of the table, in the order in which their ids first appear."""
     calls: dict[str, list[Turn]] = {}
     agents: dict[str, str | None] = {}
-    for where, row in _rows(document):
+    rows = _rows(document)
+    told = any(row.get(name) not in (None, "") for _, row in rows for name in ("role", "channel", "speaker"))
+    silent = Role.UNKNOWN if told else Role.AGENT
+    for where, row in rows:
         value = row.get(document.text_column)
         if value is None:
             value = ""
@@ -48,18 +53,25 @@ def parse(document: Document) -> list[Recording]:
         turns.append(
             Turn(
                 text=value,
-                role=role_of(row["role"]) if row.get("role") not in (None, "") else Role.AGENT,
+                role=role_of(row["role"]) if row.get("role") not in (None, "") else silent,
                 turn_id=str(row.get("turn_id") or len(turns)),
+                channel=label(row.get("channel")),
+                speaker=label(row.get("speaker")),
                 start_ms=whole_number(row.get("start_ms"), "start_ms", where),
                 end_ms=whole_number(row.get("end_ms"), "end_ms", where),
+                asr_confidence=fraction(row.get("asr_confidence")),
             )
         )
+    for call_id, turns in calls.items():
+        check_unit(turns, f"{document.path}: call {call_id}")
     return [Recording(call_id, tuple(turns), agents[call_id]) for call_id, turns in calls.items()]
 
 
 def _rows(document: Document) -> list[tuple[str, dict[str, Any]]]:
     if document.suffix == ".parquet":
         rows = _parquet(document)
+    elif document.suffix == ".xlsx":
+        rows = _xlsx(document)
     elif document.suffix in (".csv", ".tsv"):
         rows = _csv(document)
     else:
@@ -93,6 +105,27 @@ def _parquet(document: Document) -> list[tuple[str, dict[str, Any]]]:
         raise InputError(f"{document.path}: not a Parquet file ({error})") from error
     _check_columns(document, table.column_names)
     return [(f"{document.path}: row {i}", row) for i, row in enumerate(table.to_pylist())]
+
+
+def _xlsx(document: Document) -> list[tuple[str, dict[str, Any]]]:
+    try:
+        from openpyxl import load_workbook
+    except ImportError as error:
+        raise InputError(f"{document.path}: XLSX needs the tables extra: pip install 'jinyu[tables]'") from error
+    try:
+        book = load_workbook(io.BytesIO(document.data), read_only=True, data_only=True)
+        rows = list(book.worksheets[0].iter_rows(values_only=True))
+    except Exception as error:  # zipfile, KeyError, XML errors and its own
+        raise InputError(f"{document.path}: not a spreadsheet ({error}); save it again as XLSX, or as CSV") from error
+    columns = [str(name) for name in rows[0]] if rows else []
+    _check_columns(document, columns)
+    filled = ((number, row) for number, row in enumerate(rows[1:], 2) if any(cell not in (None, "") for cell in row))
+    return [(f"{document.path}: row {number}", dict(zip(columns, map(_text, row), strict=True))) for number, row in filled]
+
+
+def _text(cell: Any) -> Any:
+    """Ids and texts that a spreadsheet took for numbers, as they look."""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell) if isinstance(cell, int) else cell
 
 
 def _check_columns(document: Document, columns: list[str]) -> None:

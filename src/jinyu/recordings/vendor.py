@@ -160,12 +160,13 @@ def recording(
 ) -> Recording:
     """The call: turns that hold text, in the order of time, numbered. Raises `InputError` if the times cannot be in `unit`."""
     ordered = in_time_order(turn for turn in turns if turn.text)
-    _check_unit(ordered, where, unit)
+    check_unit(ordered, where, unit)
     numbered = tuple(replace(turn, turn_id=turn.turn_id or str(number)) for number, turn in enumerate(ordered))
     return Recording(call_id, numbered, started_at=started_at)
 
 
-def _check_unit(turns: list[Turn], where: str, unit: str) -> None:
+def check_unit(turns: list[Turn], where: str, unit: str = "milliseconds") -> None:
+    """Raises `InputError` where the times cannot be in `unit`: nobody speaks so fast, so slowly, or for so long."""
     farthest = max((abs(t) for turn in turns for t in (turn.start_ms, turn.end_ms) if t is not None), default=0)
     if farthest > LONGEST_MS:
         raise _other_unit(where, unit, f"the call would last {farthest / 3_600_000:.0f} hours")

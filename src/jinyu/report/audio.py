@@ -16,7 +16,7 @@ def address(call: dict[str, Any], out: Path) -> str | None:
     `audio` is looked for beside the transcript, from here, and in `out`. A transcript is not trusted: only local files with the name of an
     audio file are linked, and nothing is fetched from another machine to find out.
     """
-    named = call.get("audio") or call["source"]
+    named = None if call.get("redacted") else call.get("audio") or call["source"]  # what is masked could be heard there
     if not isinstance(named, str) or Path(named).suffix.lower() not in SUFFIXES or named.startswith(("//", "\\\\")):
         return None
     for folder in (Path(str(call["source"])).parent, Path(), out):

@@ -94,6 +94,7 @@ function alarmCard(key, alarm) {
       el("b", {}, el("i", { class: `dot ${typeClass(alarm.label)}` }), DATA.labels[alarm.label].name),
       el("span", {}, t("taboo_probability", { p: percent(alarm.taboo_probability) })),
       el("span", {}, t("type_probability", { p: percent(alarm.probability) })),
+      alarm.asr_uncertain ? el("em", { class: "badge" }, t("asr_uncertain")) : null,
     ),
     el(
       "dl",

@@ -137,6 +137,7 @@ def _call(case: Case, labels: dict[str, int], items: dict[str, int], models: dic
                         **{name: row[name] for name in ("probability", "taboo_probability", "rule", "suggestion")},
                         "evidence": [row["evidence"]["start"], row["evidence"]["end"]] if row["evidence"] else None,
                         "model": models[row["model"]["sha256"]],
+                        "asr_uncertain": bool(row.get("asr_uncertain")),
                     }
                 )
         role = "agent" if row is not None else turn["role"]

@@ -41,6 +41,7 @@ class Item:
     auto_fail: bool
     condition: Condition
     applies: Condition | None
+    labels: frozenset[str] = frozenset()  # all that it names
 
 
 @dataclass(frozen=True)
@@ -107,20 +108,24 @@ class _Parser:
 
     def _item(self, node: Node) -> Item:
         known = ("id", "name_zh", "name_en", "weight", "severity", "applies", "condition")
+        before = len(self.labels)
         fields = nodes.mapping(node, known, ("id", "name_zh", "weight", "condition"), "an item")
         code = nodes.text(fields["id"], "id")
         if not re.fullmatch(r"[A-Za-z0-9_.-]+", code):
             raise problem(fields["id"], f"id is {code!r}; expected letters a-z, digits and _ (the name for people is name_zh)")
         severity = nodes.choice(fields["severity"], "severity", (NORMAL, AUTO_FAIL)) if "severity" in fields else NORMAL
         name = nodes.text(fields["name_zh"], "name_zh")
+        condition = self._condition(fields["condition"])
+        applies = self._condition(fields["applies"]) if "applies" in fields else None
         return Item(
             id=code,
             name_zh=name,
             name_en=nodes.text(fields["name_en"], "name_en") if "name_en" in fields else name,
             weight=nodes.number(fields["weight"], "weight"),
             auto_fail=severity == AUTO_FAIL,
-            condition=self._condition(fields["condition"]),
-            applies=self._condition(fields["applies"]) if "applies" in fields else None,
+            condition=condition,
+            applies=applies,
+            labels=frozenset(label.code for label in self.labels[before:]),
         )
 
     def _condition(self, node: Node, depth: int = 0) -> Condition:

@@ -79,13 +79,19 @@ class Scorecard:
 
     def check_labels(self, taxonomy: Taxonomy) -> None:
         """Raises `ScorecardError` for every label that a model with this taxonomy never gives."""
-        kinds = {str(leaf.kind) for leaf in taxonomy.leaves}
-        known = kinds | set(taxonomy.categories) | set(taxonomy.codes)
+        known = _known(taxonomy)
         wrong = [label for label in self.card.labels if label.code not in known]
         if wrong:
+            kinds = {str(leaf.kind) for leaf in taxonomy.leaves}
             expected = f"expected a kind ({', '.join(sorted(kinds))}), a category or a leaf such as {taxonomy.codes[0]}"
             lines = [Problem(x.line, x.column, f"the model has no label {x.code!r}; {expected}").at(self.origin) for x in wrong]
             raise ScorecardError("\n".join(lines))
+
+    def for_model(self, taxonomy: Taxonomy) -> Scorecard:
+        """This card without the items that name a label which a model with this taxonomy never gives."""
+        known = _known(taxonomy)
+        items = tuple(item for item in self.items if item.labels <= known)
+        return Scorecard(self.origin, Card(items, tuple(label for label in self.card.labels if label.code in known)))
 
     def judge(self, recording: Recording, judgements: Sequence[Judgement | None]) -> CallScore:
         """One call. `judgements` has an entry for every turn, None for turns that were not judged."""
@@ -97,6 +103,10 @@ class Scorecard:
         possible = sum(by_id[r.item_id].weight for r in counted)
         score = round(100 * sum(r.points for r in counted) / possible, 2) if possible else None
         return CallScore(0.0 if auto_fail else score, auto_fail, results, measure(call))
+
+
+def _known(taxonomy: Taxonomy) -> set[str]:
+    return {str(leaf.kind) for leaf in taxonomy.leaves} | set(taxonomy.categories) | set(taxonomy.codes)
 
 
 def _judge(item: Item, call: Call) -> ItemResult:
