@@ -23,7 +23,7 @@ from jinyu import Scorer
 from training import data
 
 ROWS = Path(__file__).with_suffix(".jsonl")
-CATEGORY = {
+CATEGORY: dict[str, Any] = {
     "kind": "compliant",
     "zh": "合规告知",
     "en": "compliance notice",
@@ -40,7 +40,7 @@ def run(home: Path, rows: list[dict[str, Any]], examples: int, replay: float) ->
     taxonomy = yaml.safe_load((data.DATA / "taxonomy.yaml").read_text(encoding="utf-8"))
     taxonomy["categories"]["compliance"] = CATEGORY
     (home / "ours.yaml").write_text(yaml.safe_dump(taxonomy, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    leaves = [f"compliance.{name}" for name in CATEGORY["scenarios"]]  # type: ignore[attr-defined]
+    leaves = [f"compliance.{name}" for name in CATEGORY["scenarios"]]
     few = [r for leaf in leaves for r in [r for r in rows if r["leaf"] == leaf and r["use"] == "train"][:examples]]
     lines = [json.dumps({"text": r["text"], "label": r["leaf"]}, ensure_ascii=False) + "\n" for r in few]
     (home / "labels.jsonl").write_text("".join(lines), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from jinyu.text import normalise
@@ -40,7 +41,6 @@ def test_the_shipped_model_was_trained_on_the_data_of_this_checkout(shipped):
 
 def test_int8_answers_as_fp32_does(shipped):
     """The int8 graph against the fp16 weights that it was made from, unfolded: the same category on 99.5 % of the test split."""
-    import numpy as np
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -85,3 +85,17 @@ def test_export_reads_back_every_phrase_under_its_own_leaf(shipped):
     vectors = shipped._index._vectors
     assert vectors.shape == (193, shipped._engine.run(["您好"])[1].shape[1])
     assert export.artifact.EMBEDDINGS in shipped.model.manifest["files"]
+
+
+def test_stock_transformers_agree_with_the_scorer_on_the_shipped_model(shipped):
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+
+    path = str(shipped.model.path)
+    texts = ["这个不归我管,您找别人吧", "请您稍等,我马上为您查询", "套餐下个月一号生效", "您怎么现在才说"]
+    model = AutoModelForSequenceClassification.from_pretrained(path).float().eval()
+    said = pipeline("text-classification", model=model, tokenizer=AutoTokenizer.from_pretrained(path))(texts)
+    ours = shipped.predict_proba(texts)
+    assert [s["label"] for s in said] == [shipped.leaves[i] for i in ours.argmax(1)]
+    # the scorer's temperature is near 1, and its weights are int8
+    np.testing.assert_allclose([s["score"] for s in said], ours.max(1), atol=0.05)
+    assert [s["label"] for s in pipeline("text-classification", model=path)(texts)] == [s["label"] for s in said]

@@ -18,9 +18,8 @@ import yaml
 
 from jinyu import Scorer, cli
 from jinyu.scorecard import Scorecard
-from training import data, gate, merge, promote, retrain, rollback, suspects, train
+from training import data, gate, promote, retrain, rollback, suspects, train
 from training import network as net
-from training.data import DataError
 from training.labels import Label
 from training.scheme import load
 
@@ -365,143 +364,6 @@ def test_known_and_renamed_leaves_keep_their_rows_of_the_head(tiny_run, own_sche
         )
     renamed = network.classifier.weight[scheme.taxonomy.codes.index("response.language")].detach()
     np.testing.assert_array_equal(renamed, before.classifier.weight[old_codes.index("response.dialect")].detach())
-
-
-FAULTS = [
-    ("blaming: arrogant\n", "'blaming' is still a leaf of the taxonomy"),
-    ("甲: nothing\n", "'甲' becomes 'nothing', which the taxonomy does not have"),
-    ("- a\n", "expected lines of the form old: new, got list"),
-    ("a: [\n", "not YAML in UTF-8"),
-]
-
-
-@pytest.mark.parametrize(("text", "message"), FAULTS, ids=[m[:12] for _, m in FAULTS])
-def test_faults_of_a_mapping_are_named(text, message, tmp_path):
-    path = tmp_path / "map.yaml"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(DataError, match=re.escape(message)):
-        load(None, path)
-
-
-def test_a_taxonomy_needs_taboo_and_neutral(tmp_path):
-    path = tmp_path / "ours.yaml"
-    path.write_text("version: 1\ncategories:\n  a: {kind: taboo, zh: 甲, en: a, definition: a}\n", encoding="utf-8")
-    with pytest.raises(DataError, match="no category of kind neutral"):
-        load(path)
-    path.write_text("version: 1\n", encoding="utf-8")
-    with pytest.raises(DataError, match="not a taxonomy"):
-        load(path)
-
-
-def test_a_category_is_renamed_as_a_whole(tmp_path):
-    raw = yaml.safe_load((data.DATA / "taxonomy.yaml").read_text(encoding="utf-8"))
-    raw["categories"]["thanks"] = raw["categories"].pop("appreciation")
-    (tmp_path / "ours.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True), encoding="utf-8")
-    (tmp_path / "map.yaml").write_text("appreciation: thanks\n", encoding="utf-8")
-    scheme = load(tmp_path / "ours.yaml", tmp_path / "map.yaml")
-    assert scheme.leaf("appreciation.accept_thanks") == "thanks.accept_thanks"
-
-
-def made(n, leaf="blaming"):
-    texts = ["".join(chr(0x4E00 + (37 * i * k + 11 * k) % 5000) for k in range(1, 12)) for i in range(1, n + 1)]
-    return [Label(f"a:{i}", t, t, leaf) for i, t in enumerate(texts)]
-
-
-def test_held_out_rows_stay_held_out_next_month():
-    labels = made(200)
-    train_rows, held = merge.hold_out(labels, merge.Mix())
-    assert len(train_rows) + len(held) == 200
-    assert 25 <= len(held) <= 55
-    grown, later = merge.hold_out(labels + made(300)[200:], merge.Mix(seed=18))
-    assert {x.text for x in held} <= {x.text for x in later}
-    assert {x.text for x in train_rows} <= {x.text for x in grown}
-    few, one = merge.hold_out(made(300, "arrogant")[5:10], merge.Mix())
-    assert len(one) >= 1
-    assert len(few) + len(one) == 5
-    copy = Label("b:1", held[0].text + "吧", held[0].text + "吧", "blaming")
-    learned, _ = merge.hold_out([*labels, copy], merge.Mix())
-    assert (copy in learned) == (held[0] in learned)
-
-
-def test_caps_and_repeats():
-    rows = [data.Row(str(i), str(i), "a" if i < 90 else "b", "", "team") for i in range(100)]
-    capped = merge.cap(rows, merge.Mix(cap=20))
-    assert [sum(r.leaf == x for r in capped) for x in "ab"] == [20, 10]
-    repeated = merge.repeat_rare(capped, {"a"})
-    assert [sum(r.leaf == x for r in repeated) for x in "ab"] == [20, 70]
-    assert len({r.id for r in repeated}) == len(repeated)
-
-
-def test_a_rejected_alarm_becomes_decent_speech(tiny, tiny_data):
-    label = Label("a:1", "您先挂断吧", "您先挂断吧", "", rejected="commanding")
-    ((_, leaf),) = merge.resolve([label], load(folder=tiny_data), tiny)
-    assert tiny.taxonomy.kind_of(leaf.split(".")[0]) != "taboo"
-
-
-def test_a_rollback_cut_short_is_not_undone_by_the_next(tmp_path, monkeypatch, tiny_run):
-    model, previous = tmp_path / "model", tmp_path / "model.previous"
-    for folder, text in ((model, "new"), (previous, "old")):
-        shutil.copytree(tiny_run / "model", folder)
-        (folder / "CHANGELOG.md").write_text(text, encoding="utf-8")
-        manifest = folder / "manifest.json"
-        manifest.write_text(manifest.read_text(encoding="utf-8") + "\n" * len(text[:1] * (text == "new")), encoding="utf-8")
-    finish = promote._finish
-
-    def dies(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(promote, "_finish", dies)
-    with pytest.raises(KeyboardInterrupt):
-        rollback.rollback(model)
-    monkeypatch.setattr(promote, "_finish", finish)
-    assert rollback.main(["--model", str(model)]) == 1  # finishes the first one, and has nothing more to take back
-    assert (model / "CHANGELOG.md").read_text(encoding="utf-8") == "old"
-    assert (tmp_path / "model.undone" / "CHANGELOG.md").read_text(encoding="utf-8") == "new"
-
-
-KILLS = ["rename", "exchange", "finish"]
-
-
-@pytest.mark.parametrize("at", KILLS)
-@pytest.mark.parametrize("kernel", [True, False], ids=["exchange", "two renames"])
-def test_a_swap_cut_short_is_finished_by_the_next_call(at, kernel, tmp_path, monkeypatch):
-    model, staging = tmp_path / "model", tmp_path / "model.next.part"
-    for folder, text in ((model, "old"), (staging, "new")):
-        folder.mkdir()
-        (folder / "manifest.json").write_text(text, encoding="utf-8")
-    if not kernel:
-        monkeypatch.setattr(promote.sys, "platform", "other")
-    exchange = promote._exchange
-
-    def dies(*paths):
-        if at == "exchange" and not kernel:
-            paths[1].rename(tmp_path / "model.aside")  # between the two renames
-        elif at == "finish":
-            exchange(*paths)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(promote, "_exchange", dies)
-    with pytest.raises(KeyboardInterrupt):
-        promote.swap(staging, model)
-    monkeypatch.setattr(promote, "_exchange", exchange)
-    promote.recover(model)
-    assert (model / "manifest.json").read_text(encoding="utf-8") == "new"
-    assert (tmp_path / "model.previous" / "manifest.json").read_text(encoding="utf-8") == "old"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["model", "model.previous"]
-
-
-def test_stock_transformers_agree_with_the_scorer_on_the_shipped_model(shipped):
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer, pipeline
-
-    path = str(shipped.model.path)
-    texts = ["这个不归我管,您找别人吧", "请您稍等,我马上为您查询", "套餐下个月一号生效", "您怎么现在才说"]
-    model = AutoModelForSequenceClassification.from_pretrained(path).float().eval()
-    said = pipeline("text-classification", model=model, tokenizer=AutoTokenizer.from_pretrained(path))(texts)
-    ours = shipped.predict_proba(texts)
-    assert [s["label"] for s in said] == [shipped.leaves[i] for i in ours.argmax(1)]
-    # the scorer's temperature is near 1, and its weights are int8
-    np.testing.assert_allclose([s["score"] for s in said], ours.max(1), atol=0.05)
-    assert [s["label"] for s in pipeline("text-classification", model=path)(texts)] == [s["label"] for s in said]
 
 
 @pytest.mark.usefixtures("lenient")

@@ -12,12 +12,12 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from training import base
 from training.data import DataError
+from training.train import stages
 
 
 def average(parts: list[tuple[Path, float]], out: Path) -> None:
@@ -51,7 +51,7 @@ def average(parts: list[tuple[Path, float]], out: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     recipe, log = origins[-1]
-    earlier = list(_stages(recipe))
+    earlier = stages(recipe)[:-1]
     for other, its in origins[:-1]:  # a stage that several go on from is counted once
         if other not in earlier:
             shared = other.get("started_from") in earlier
@@ -64,13 +64,6 @@ def average(parts: list[tuple[Path, float]], out: Path) -> None:
     stock.save_pretrained(partial / "network")
     AutoTokenizer.from_pretrained(_network(last)).save_pretrained(partial / "network")
     partial.rename(out)
-
-
-def _stages(recipe: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The recipes that `recipe` went on from."""
-    while "started_from" in recipe:
-        recipe = recipe["started_from"]
-        yield recipe
 
 
 def _network(path: Path) -> Path:

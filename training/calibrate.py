@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,8 @@ from jinyu import JinyuError, Kind, Scorer, promise
 from training import base, data, export
 
 PROMISE = 2.0  # false alarms per 1,000 labelled decent utterances, where nothing else is asked for
-FLOOR = (
-    0.985  # but never a threshold below this: real decent speech is odder than labelled (see "Why it is so" in training/README.md)
-)
+# but never a threshold below this: real decent speech is odder than labelled (see "Why it is so" in training/README.md)
+FLOOR = 0.985
 
 
 def best_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -57,45 +56,38 @@ Asked = Callable[[promise.Evidence], promise.Promise]
 
 def calibrate(run: Path, folder: Path = data.DATA, asked: Asked | None = None, version: str = "0") -> dict[str, Any]:
     """Choose temperature and threshold for `run`, write `calibration.json` and the model directory. Raises `PromiseError`."""
-    before = run / "calibration.json"
-    kept = before.read_bytes() if before.exists() else None
-    before.unlink(missing_ok=True)
-    out = export.export(run, run / "model", folder, version=version)
-    rows = data.load("validation", folder)
-    texts = [r.text for r in rows]
-    scorer = Scorer.load(out)
-    labels = np.array([scorer.leaves.index(r.leaf) for r in rows])
-    temperature = best_temperature(scorer.predict_proba(texts), labels)
-    settings: dict[str, Any] = {"temperature": temperature, "threshold": 0.5, "promise": {}}
-    _save(run, settings)
-    export.export(run, out, folder, version=version, graph=False)
-    scorer = Scorer.load(out)
-    taboo = scorer.predict_proba(texts)[:, scorer.taxonomy.indices(kind=Kind.TABOO)].sum(1)
-    is_taboo = np.array([scorer.taxonomy.kind_of(r.leaf.split(".")[0]) is Kind.TABOO for r in rows])
-    seen = promise.Evidence.of(taboo[~is_taboo].tolist(), taboo[is_taboo].tolist())
-    try:
+    out = run / "model"
+    with tempfile.TemporaryDirectory(dir=run, prefix="model.") as tmp:  # until a promise is made, what was there stays
+        trial = export.export(run, Path(tmp), folder, version=version, settings=export.PROVISIONAL)
+        rows = data.load("validation", folder)
+        texts = [r.text for r in rows]
+        scorer = Scorer.load(trial)
+        labels = np.array([scorer.leaves.index(r.leaf) for r in rows])
+        temperature = best_temperature(scorer.predict_proba(texts), labels)
+        settings: dict[str, Any] = export.PROVISIONAL | {"temperature": temperature}
+        scorer = Scorer.load(export.export(run, trial, folder, version=version, graph=False, settings=settings))
+        taboo = scorer.predict_proba(texts)[:, scorer.taxonomy.indices(kind=Kind.TABOO)].sum(1)
+        is_taboo = np.array([scorer.taxonomy.kind_of(r.leaf.split(".")[0]) is Kind.TABOO for r in rows])
+        seen = promise.Evidence.of(taboo[~is_taboo].tolist(), taboo[is_taboo].tolist())
         made = asked(seen) if asked else without_promise(seen)
-    except promise.PromiseError:  # what was there before stays
-        if kept is None:
-            shutil.rmtree(out)
-            before.unlink()
-        else:
-            before.write_bytes(kept)
-            export.export(run, out, folder, version=version, graph=False)
-        raise
-    settings["threshold"] = made.threshold
-    settings["promise"] = {
-        "asked": made.asked,
-        "confidence": made.confidence,
-        "bound": round(made.bound, 4),
-        "decent_utterances": seen.decents,
-        "false_alarms": made.alarms,
-        "recall": round(made.recall, 4),
-        "decent_scores": seen.decent,
-        "taboo_scores": seen.taboo,
-    }
-    _save(run, settings)
-    export.export(run, out, folder, version=version, graph=False)
+        settings |= {
+            "threshold": made.threshold,
+            "promise": {
+                "asked": made.asked,
+                "confidence": made.confidence,
+                "bound": round(made.bound, 4),
+                "decent_utterances": seen.decents,
+                "false_alarms": made.alarms,
+                "recall": round(made.recall, 4),
+                "decent_scores": seen.decent,
+                "taboo_scores": seen.taboo,
+            },
+        }
+        export.export(run, trial, folder, version=version, graph=False, settings=settings)
+        (run / "calibration.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+        out.mkdir(exist_ok=True)
+        for file in trial.iterdir():
+            file.replace(out / file.name)
     return settings
 
 
@@ -113,10 +105,6 @@ def without_promise(seen: promise.Evidence) -> promise.Promise:
         alarms,
         recall,
     )
-
-
-def _save(run: Path, settings: dict[str, Any]) -> None:
-    (run / "calibration.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
 
 
 def _asked(args: argparse.Namespace) -> Asked | None:

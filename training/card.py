@@ -7,31 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from jinyu import artifact
+from training import train
 
-TITLES = {
-    "category_macro_f1": "category macro-F1 (14)",
-    "taboo_type_macro_f1": "macro-F1 over the five taboo types, taboo utterances",
-    "taboo_recall": "taboo recall at the shipped threshold",
-    "taboo_recall_explicit": "… explicit",
-    "taboo_recall_implicit": "… implicit",
-    "decent_flagged": "decent utterances flagged",
-    "hard_decent_flagged": "hard decent utterances flagged",
-    "real_alarms_per_1000": "alarms per 1,000 on real typed service speech",
-    "real_false_alarms_per_1000": "… false ones, by our reading",
-    "recall_at_2_real_false_alarms_per_1000": "taboo recall at 2 such false alarms per 1,000",
-}
-
-TITLES_ZH = {
-    "category_macro_f1": "14 类宏平均 F1",
-    "taboo_type_macro_f1": "五种禁忌类型的宏平均 F1（禁忌句）",
-    "taboo_recall": "自带阈值下的禁忌召回率",
-    "taboo_recall_explicit": "…… 显性",
-    "taboo_recall_implicit": "…… 隐性",
-    "decent_flagged": "规范句被报警的比例",
-    "hard_decent_flagged": "易误报的规范句被报警的比例",
-    "real_alarms_per_1000": "真实客服打字语料每千句报警数",
-    "real_false_alarms_per_1000": "…… 其中读后判为误报的",
-    "recall_at_2_real_false_alarms_per_1000": "真实语料每千句误报 2 条时的禁忌召回率",
+TITLES = {  # of the figures, in English and in Chinese
+    "category_macro_f1": ("category macro-F1 (14)", "14 类宏平均 F1"),
+    "taboo_type_macro_f1": ("macro-F1 over the five taboo types, taboo utterances", "五种禁忌类型的宏平均 F1（禁忌句）"),
+    "taboo_recall": ("taboo recall at the shipped threshold", "自带阈值下的禁忌召回率"),
+    "taboo_recall_explicit": ("… explicit", "…… 显性"),
+    "taboo_recall_implicit": ("… implicit", "…… 隐性"),
+    "decent_flagged": ("decent utterances flagged", "规范句被报警的比例"),
+    "hard_decent_flagged": ("hard decent utterances flagged", "易误报的规范句被报警的比例"),
+    "real_alarms_per_1000": ("alarms per 1,000 on real typed service speech", "真实客服打字语料每千句报警数"),
+    "real_false_alarms_per_1000": ("… false ones, by our reading", "…… 其中读后判为误报的"),
+    "recall_at_2_real_false_alarms_per_1000": (
+        "taboo recall at 2 such false alarms per 1,000",
+        "真实语料每千句误报 2 条时的禁忌召回率",
+    ),
 }
 
 CARD = """---
@@ -105,9 +96,7 @@ def render(path: Path, result: dict[str, Any]) -> str:
     """The card's text; a test renders it again and compares."""
     model = artifact.Artifact.open(path)
     recipe, detail = model.manifest["recipe"], result["detail"]
-    stages = [recipe]
-    while "started_from" in stages[0]:
-        stages.insert(0, stages[0]["started_from"])
+    stages = train.stages(recipe)
     first = stages[0]
     thresholds = sorted(set(model.scoring.thresholds.values()))
     kinds, rows = (
@@ -151,9 +140,9 @@ def _averaged(recipe: dict[str, Any]) -> str:
 
 def summary_table(summary: dict[str, dict[str, float]], zh: bool = False) -> str:
     """The product beside the baselines, as Markdown."""
-    names, titles = list(summary), TITLES_ZH if zh else TITLES
-    present = [k for k in titles if k in summary[names[0]]]
-    return table(("指标" if zh else "figure", *names), [(titles[k], *(f"{summary[n][k]:.4g}" for n in names)) for k in present])
+    names = list(summary)
+    present = [k for k in TITLES if k in summary[names[0]]]
+    return table(("指标" if zh else "figure", *names), [(TITLES[k][zh], *(f"{summary[n][k]:.4g}" for n in names)) for k in present])
 
 
 def table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:

@@ -119,7 +119,7 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int =
 
 def detail(rows: list[data.Row], scorer: Scorer) -> dict[str, Any]:
     """Per category, kind, industry; leaf accuracy; calibration; confusion counts (truth by answer)."""
-    from sklearn.metrics import confusion_matrix, f1_score, precision_recall_fscore_support
+    from sklearn.metrics import confusion_matrix, f1_score
 
     p = scorer.predict_proba([r.text for r in rows])
     taxonomy = scorer.taxonomy
@@ -129,7 +129,6 @@ def detail(rows: list[data.Row], scorer: Scorer) -> dict[str, Any]:
     truth = np.array([categories.index(r.leaf.split(".")[0]) for r in rows])
     answer = by_category.argmax(1)
     kinds = [str(taxonomy.kind_of(c)) for c in categories]
-    precision, recall, f1, support = precision_recall_fscore_support(truth, answer, labels=range(len(categories)), zero_division=0)
     by_industry: dict[str, list[bool]] = defaultdict(list)
     for row, t, a in zip(rows, truth, answer, strict=True):
         by_industry[row.industry].append(bool(t == a))
@@ -138,22 +137,19 @@ def detail(rows: list[data.Row], scorer: Scorer) -> dict[str, Any]:
     return {
         "leaf_accuracy": float((p.argmax(1) == leaf_truth).mean()),
         "kind_macro_f1": float(f1_score([kinds[t] for t in truth], [kinds[a] for a in answer], average="macro", zero_division=0)),
-        "kinds": _by_kind([kinds[t] for t in truth], [kinds[a] for a in answer]),
+        "kinds": _by_class([kinds[t] for t in truth], [kinds[a] for a in answer], [str(k) for k in Kind]),
         "ece": ece,
-        "categories": {
-            c: {"precision": float(precision[i]), "recall": float(recall[i]), "f1": float(f1[i]), "rows": int(support[i])}
-            for i, c in enumerate(categories)
-        },
+        "categories": _by_class([categories[t] for t in truth], [categories[a] for a in answer], categories),
         "industries": {k: {"accuracy": float(np.mean(v)), "rows": len(v)} for k, v in sorted(by_industry.items())},
         "reliability": bins,
         "confusion": confusion_matrix(truth, answer, labels=range(len(categories))).tolist(),
     }
 
 
-def _by_kind(truth: list[str], answer: list[str]) -> dict[str, dict[str, float]]:
+def _by_class(truth: list[str], answer: list[str], names: list[str]) -> dict[str, dict[str, float]]:
+    """Precision, recall, F1 and rows of each of `names`."""
     from sklearn.metrics import precision_recall_fscore_support
 
-    names = [str(k) for k in Kind]
     columns = precision_recall_fscore_support(truth, answer, labels=names, zero_division=0)
     return {
         name: {"precision": float(p), "recall": float(r), "f1": float(f), "rows": int(n)}
@@ -169,13 +165,13 @@ class Measured:
     rows: list[data.Row]
     judgements: list[Judgement]
     real: list[Judgement]
+    verdicts: list[str]  # of a reader, on each real sentence: true (it is taboo), false, unread
 
     def alarms(self) -> list[str]:
         """A line for every alarm on the real speech, surest first, with what a reader made of it."""
-        found = sorted((j for j in self.real if j.flagged), key=lambda j: -j.taboo_probability)
-        taboo, read = read_as_taboo([j.text for j in found])
-        said = np.where(taboo, "true", np.where(read, "false", "unread"))
-        return [f"alarm {word:6} {j.taboo_probability:.3f} {j.category}: {j.text}" for word, j in zip(said, found, strict=True)]
+        found = [(j, said) for j, said in zip(self.real, self.verdicts, strict=True) if j.flagged]
+        found.sort(key=lambda pair: -pair[0].taboo_probability)
+        return [f"alarm {said:6} {j.taboo_probability:.3f} {j.category}: {j.text}" for j, said in found]
 
     def errors(self) -> list[str]:
         """A line for every wrong category, and for taboo missed or decent flagged; for reading validation errors."""
@@ -201,7 +197,7 @@ def evaluate(model: Path, split: str, folder: Path = data.DATA, real_path: Path 
     judges = {"jinyu": (judged(judgements), judged(real))}
     if not quick:
         judges |= baselines.measure(scorer, texts, real_texts, folder)
-    taboo, _ = read_as_taboo(real_texts, folder)
+    taboo, read = read_as_taboo(real_texts, folder)
     summary = {name: figures(rows, own, on_real if real else None, taboo) for name, (own, on_real) in judges.items()}
     result = {
         "split": split,
@@ -211,7 +207,8 @@ def evaluate(model: Path, split: str, folder: Path = data.DATA, real_path: Path 
         "detail": detail(rows, scorer),
         "behaviour": {} if quick else {c.name: {"rows": c.rows, "rate": c.rate} for c in behaviour.run(scorer, split, folder)},
     }
-    return Measured(result, rows, judgements, real)
+    verdicts = np.where(taboo, "true", np.where(read, "false", "unread")).tolist()
+    return Measured(result, rows, judgements, real, verdicts)
 
 
 def _taboo_types() -> set[str]:

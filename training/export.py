@@ -26,13 +26,24 @@ import jinyu
 from jinyu import artifact, text
 from jinyu.engine import Engine
 from training import base, data
-from training.train import BASE
+from training.train import BASE, stages
 
 PROVISIONAL = {"temperature": 1.0, "threshold": 0.5, "promise": {"note": "not calibrated; run training.calibrate"}}
 
 
-def export(run: Path, out: Path, folder: Path = data.DATA, *, version: str = "0", graph: bool = True) -> Path:
-    """Write the model of `run` to `out`; with `graph=False` only labels, thresholds, phrases and the manifest anew."""
+def export(
+    run: Path,
+    out: Path,
+    folder: Path = data.DATA,
+    *,
+    version: str = "0",
+    graph: bool = True,
+    settings: dict[str, Any] | None = None,
+) -> Path:
+    """Write the model of `run` to `out`; with `graph=False` only labels, thresholds, phrases and the manifest anew.
+
+    `settings` are temperature, threshold and promise; by default those that `training.calibrate` left in the run.
+    """
     network = run / "network"
     if not (network / "config.json").exists():
         raise data.DataError(f"{run} holds no finished training (no {network}); run: python -m training.train --out {run}")
@@ -43,7 +54,8 @@ def export(run: Path, out: Path, folder: Path = data.DATA, *, version: str = "0"
         write_network(network, out)
         write_graph(network, out / artifact.GRAPH)
     calibrated = run / "calibration.json"
-    settings = json.loads(calibrated.read_text(encoding="utf-8")) if calibrated.exists() else PROVISIONAL
+    if settings is None:
+        settings = json.loads(calibrated.read_text(encoding="utf-8")) if calibrated.exists() else PROVISIONAL
     taboo = [leaf.category for leaf in taxonomy.leaves if leaf.kind == "taboo"]
     scoring = {
         "max_tokens": recipe["max_tokens"],
@@ -88,11 +100,10 @@ def write_manifest(out: Path, recipe: dict[str, Any], version: str, training: di
 
 def licence(recipe: dict[str, Any]) -> str:
     """Of the weights, by what the first of all stages started from."""
-    while "started_from" in recipe:
-        recipe = recipe["started_from"]
-    if recipe["base_model"] == str(BASE):
+    first = stages(recipe)[0]
+    if first["base_model"] == str(BASE):
         return "MIT (weights from multilingual-e5-small, MIT; data and code of this project)"
-    return f"that of {Path(recipe['base_model']).name}, which the weights come from; data and code of jinyu: MIT"
+    return f"that of {Path(first['base_model']).name}, which the weights come from; data and code of jinyu: MIT"
 
 
 def write_network(network: Path, out: Path) -> None:

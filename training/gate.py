@@ -58,17 +58,14 @@ class Truth:
     @classmethod
     def of(cls, rows: Sequence[data.Row], taxonomy: Taxonomy) -> Truth:
         """From rows."""
-        leaves = [r.leaf for r in rows]
-        categories = [code.split(".")[0] for code in leaves]
-        taboo, implicit, hard = (
-            np.array(marks, dtype=bool)
-            for marks in (
-                [taxonomy.kind_of(c) is Kind.TABOO for c in categories],
-                [r.implicit for r in rows],
-                [r.hard for r in rows],
-            )
+        categories = [r.leaf.split(".")[0] for r in rows]
+        return cls(
+            leaf=np.array([r.leaf for r in rows], dtype=object),
+            category=np.array(categories, dtype=object),
+            taboo=np.array([taxonomy.kind_of(c) is Kind.TABOO for c in categories], dtype=bool),
+            implicit=np.array([r.implicit for r in rows], dtype=bool),
+            hard=np.array([r.hard for r in rows], dtype=bool),
         )
-        return cls(np.array(leaves, dtype=object), np.array(categories, dtype=object), taboo, implicit, hard)
 
 
 def answers(scorer: Scorer, texts: Sequence[str], scheme: Scheme) -> Answers:

@@ -71,7 +71,7 @@ def recover(model: Path) -> None:
     following, journal = (_beside(model, s) for s in ("next", "swap.json"))
     if journal.exists():
         told = json.loads(journal.read_text(encoding="utf-8"))
-        before, old = told["from"], _beside(model, told["becomes"])
+        before, old = told["from"], _beside(model, told.get("becomes", "previous"))
         aside = _beside(model, "aside")
         if not model.exists():  # between the two renames of `_exchange`
             (following if following.exists() else aside).rename(model)

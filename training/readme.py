@@ -29,11 +29,11 @@ def fill(text: str, name: str, body: str) -> str:
 
 def figures(metrics: dict[str, Any], zh: bool = False) -> str:
     """The comparison table of the README."""
+    rows, real = metrics["rows"], metrics["real_sentences"]
+    head = f"Test split, {rows} utterances; real typed service speech, {real} sentences."
     if zh:
-        head = f"测试集 {metrics['rows']} 句；真实客服打字语料 {metrics['real_sentences']} 句。\n\n"
-        return head + card.summary_table(metrics["summary"], zh)
-    head = f"Test split, {metrics['rows']} utterances; real typed service speech, {metrics['real_sentences']} sentences.\n\n"
-    return head + card.summary_table(metrics["summary"])
+        head = f"测试集 {rows} 句；真实客服打字语料 {real} 句。"
+    return f"{head}\n\n{card.summary_table(metrics['summary'], zh)}"
 
 
 def recipe_time(manifest: dict[str, Any], zh: bool) -> str:

@@ -5,8 +5,8 @@
     torchrun --nproc-per-node 2 -m training.retrain --labels ...     # several GPUs or processes share the training
 
 Exit code 0: the candidate in RUN/model may replace the current model (and did, with --promote); 10: it was trained and the gate refused
-it; 1: the labels or the settings are wrong (under torchrun, which hides exit codes, look into RUN/gate.json). The same command after a kill goes on in the phase that it was in. The current model is read
-and never written; only `training.promote` does that. What each phase does: `labels.py`, `merge.py`, `suspects.py`, `train.py`, `calibrate.py`, `gate.py`,
+it; 1: the labels or the settings are wrong (under torchrun, which hides exit codes, look into RUN/gate.json). The same command after a kill
+goes on in the phase that it was in. The current model is read and never written; only `training.promote` does that. What each phase does: `labels.py`, `merge.py`, `suspects.py`, `train.py`, `calibrate.py`, `gate.py`,
 `retrain_report.py`. A run directory holds `run.json` (settings, origins, phases with time and memory), `problems.jsonl`, `labels.jsonl`,
 `data/`, `suspects.jsonl`, `network/`, `model/`, `gate.json`, `report.md` and `report.json`.
 """

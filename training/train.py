@@ -258,6 +258,14 @@ def is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def stages(recipe: dict[str, Any]) -> list[dict[str, Any]]:
+    """The recipes of all stages that led to a network, the first one first and `recipe` itself last."""
+    found = [recipe]
+    while "started_from" in found[0]:
+        found.insert(0, found[0]["started_from"])
+    return found
+
+
 def started_from(base_model: str) -> tuple[dict[str, Any], float]:
     """(recipe, minutes) of the run or the exported model that `base_model` is; empty for a plain BERT."""
     path = Path(base_model)

@@ -19,7 +19,7 @@ from pathlib import Path
 from jinyu import audio, recordings, tables
 from jinyu.agents import Agents
 from jinyu.journal import Journal
-from jinyu.judging import Line, Settings, judge_pool, result, shipped_scorecard
+from jinyu.judging import Line, Settings, card_for, judge_pool, result
 from jinyu.progress import Hearing, Pace
 from jinyu.redact import redact as masked
 from jinyu.scorecard import Scorecard
@@ -123,9 +123,7 @@ def score_sources(
     """
     settings = settings or Settings()
     tables.check_format(table_format)
-    if scorecard:
-        scorecard.check_labels(scorer.taxonomy)
-    card = scorecard or shipped_scorecard().for_model(scorer.taxonomy)
+    card = card_for(scorer, scorecard)
     started = time.monotonic()
     try:
         out.mkdir(parents=True, exist_ok=True)

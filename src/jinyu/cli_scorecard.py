@@ -8,6 +8,7 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jinyu.diff import printable
 from jinyu.types import ModelError
 
 if TYPE_CHECKING:
@@ -79,13 +80,10 @@ def _explain(args: argparse.Namespace) -> int:
     from jinyu.scorecard import Scorecard
     from jinyu.scorer import Scorer
 
-    card = Scorecard.load(args.scorecard)
+    given = Scorecard.load(args.scorecard) if args.scorecard else None
     calls = recordings.read(args.call)
     scorer = Scorer.load(args.model, threads=args.threads)
-    if args.scorecard:
-        card.check_labels(scorer.taxonomy)
-    else:
-        card = card.for_model(scorer.taxonomy)
+    card = judging.card_for(scorer, given)
     for number, read in enumerate(calls):
         recording, finding = speakers.assign_roles(read, scorer, args.agent_channel, args.agent_speaker)
         score = card.judge(recording, judging.judge_turns(recording, scorer))
@@ -106,7 +104,7 @@ def render(card: Scorecard, recording: Recording, score: CallScore, review: str 
         item = by_id[result.item_id]
         points = "-" if result.result == "na" else f"{result.points:g}/{item.weight:g}"
         name = item.name_zh + ("（一票否决）" if item.auto_fail else "")
-        turns = [_short(f"#{turn_id} {texts[turn_id]}") for turn_id in result.turn_ids[:MOST_TURNS]]
+        turns = [printable(f"#{turn_id} {texts[turn_id]}") for turn_id in result.turn_ids[:MOST_TURNS]]
         if len(result.turn_ids) > MOST_TURNS:
             turns.append(f"等 {len(result.turn_ids)} 句")
         rows.append((RESULTS[result.result], points, name, turns[0] if turns else ""))
@@ -125,18 +123,13 @@ def _headline(card: Scorecard, recording: Recording, score: CallScore) -> str:
     possible = sum(weights[r.item_id] for r in score.items if r.result != "na")
     points = sum(r.points for r in score.items)
     total = "无（没有适用的项目）" if score.score is None else f"{score.score:g}（{points:g}/{possible:g}）"
-    agent = f"  坐席 {_short(recording.agent_id)}" if recording.agent_id else ""
-    return f"{_short(recording.call_id)}{agent}  得分 {total}" + ("  一票否决" if score.auto_fail else "")
+    agent = f"  坐席 {printable(recording.agent_id)}" if recording.agent_id else ""
+    return f"{printable(recording.call_id)}{agent}  得分 {total}" + ("  一票否决" if score.auto_fail else "")
 
 
 def _metric(name: str, value: Any) -> str:
     zh, divisor, unit = METRICS[name]
     return f"{zh} -" if value is None else f"{zh} {round(value / divisor, 1):g} {unit}"
-
-
-def _short(text: str, most: int = 40) -> str:
-    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def _width(text: str) -> int:

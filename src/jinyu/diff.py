@@ -264,7 +264,7 @@ def _score(call: Row) -> str:
     return ("-" if call["score"] is None else f"{call['score']:g}") + (" auto-fail" if call["auto_fail"] else "")
 
 
-def printable(text: str, most: int) -> str:
+def printable(text: str, most: int = 40) -> str:
     """One line of at most so many characters, without what moves a terminal's cursor."""
     text = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
     return text if len(text) <= most else text[: most - 1] + "…"

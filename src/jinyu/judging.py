@@ -48,6 +48,17 @@ def shipped_scorecard() -> Scorecard:
     return Scorecard.load()
 
 
+def card_for(scorer: Scorer, scorecard: Scorecard | None) -> Scorecard:
+    """The card that calls are scored by: the one given, or what the shipped one asks of labels that the model has.
+
+    Raises `ScorecardError` if the one given asks for unknown labels.
+    """
+    if scorecard is None:
+        return shipped_scorecard().for_model(scorer.taxonomy)
+    scorecard.check_labels(scorer.taxonomy)
+    return scorecard
+
+
 def judge_recording(
     recording: Recording,
     scorer: Scorer,
@@ -72,7 +83,7 @@ def judge_recording(
     judged = judge_turns(recording, scorer)
     rows = [_utterance(recording, t, j, redact) for t, j in zip(recording.turns, judged, strict=True) if j is not None]
     review_reason = speakers.review_reason(recording, finding)
-    score = (scorecard or shipped_scorecard()).judge(recording, judged).to_dict()
+    score = (scorecard or card_for(scorer, None)).judge(recording, judged).to_dict()
     call = {
         "schema": SCHEMA,
         "call_id": recording.call_id,
@@ -157,7 +168,7 @@ def judge_pool(
     if workers == 1:
         yield lambda recording, name: journal_line(recording, name, scorer, card, settings)
         return
-    start = (scorer.model.path, scorer.thresholds, Path(card.origin), settings)
+    start = (scorer.model.path, scorer.thresholds, card, settings)
     with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, start) as pool:
         try:
             yield lambda recording, name: pool.submit(_in_worker, recording, name)
@@ -169,10 +180,9 @@ def judge_pool(
 _worker: tuple[Scorer, Scorecard, Settings]
 
 
-def _start_worker(model: Path, thresholds: dict[str, float], card: Path, settings: Settings) -> None:
+def _start_worker(model: Path, thresholds: dict[str, float], card: Scorecard, settings: Settings) -> None:
     global _worker
-    scorer = Scorer(Artifact.open(model), 1, thresholds)
-    _worker = (scorer, Scorecard.load(card).for_model(scorer.taxonomy), settings)
+    _worker = (Scorer(Artifact.open(model), 1, thresholds), card, settings)
 
 
 def _in_worker(recording: Recording, name: str) -> Line:

@@ -108,7 +108,7 @@ def _write_parquet(path: Path, rows: Callable[[], Iterable[Row]]) -> None:
     from pyarrow import parquet
 
     def chunks() -> Iterator[Any]:
-        flat = (encodable(flatten(row)) for row in rows())
+        flat = (_encodable(flatten(row)) for row in rows())
         while chunk := list(islice(flat, CHUNK)):
             yield pa.Table.from_pylist(chunk)
 
@@ -121,12 +121,12 @@ def _write_parquet(path: Path, rows: Callable[[], Iterable[Row]]) -> None:
             writer.write_table(pa.table(filled).cast(schema))
 
 
-def encodable(value: Any) -> Any:
+def _encodable(value: Any) -> Any:
     """`value` with the lone surrogates in its strings escaped."""
     if isinstance(value, dict):
-        return {k: encodable(v) for k, v in value.items()}
+        return {k: _encodable(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [encodable(v) for v in value]
+        return [_encodable(v) for v in value]
     return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
 
 

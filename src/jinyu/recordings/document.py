@@ -33,6 +33,7 @@ AGENT = {
     "客戶經理",
 }
 CUSTOMER = {"customer", "user", "client", "caller", "客户", "客戶", "用户", "用戶", "顾客", "来电人", "客人", "被叫", "end_user"}
+AGENT_BEFORE_NAME = ("客服", "坐席", "座席", "话务员", "专员", "專員")  # 客服小王
 BOT = {"bot", "robot", "ivr", "机器人", "系统", "system", "automated_agent", "语音助手"}
 
 
@@ -96,7 +97,7 @@ class Document:
 def role_of(value: Any) -> Role:
     """The role that a transcript's word means; unknown when it says nothing we know."""
     word = str(value).strip().lower() if value is not None else ""
-    if word in AGENT:
+    if word in AGENT or word.startswith(AGENT_BEFORE_NAME):
         return Role.AGENT
     if word in CUSTOMER:
         return Role.CUSTOMER

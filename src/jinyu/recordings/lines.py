@@ -19,7 +19,6 @@ _LINE = re.compile(
     r"^\s*(?:\[?[\d:.\-/ ]{4,23}\]?\s*)?[\[【(（]?([A-Za-z_]{2,16}|[\u4e00-\u9fff]{2,5})([ A-Za-z]{0,2}\d{1,8})?[\]】)）]?\s*[:：]\s*(.*)$"
 )
 
-_AGENTS = ("客服", "坐席", "座席", "话务员", "專員", "专员")  # also before a name: 客服小王
 _PERSON = re.compile("先生$|女士$|小姐$")
 
 
@@ -34,7 +33,7 @@ def parse(document: Document) -> list[Recording]:
     lines = [(line, _LINE.match(line)) for line in document.text.splitlines()]
     often = Counter(_label(head) for _, head in lines if head)
     for line, head in lines:
-        role = _role(head.group(1)) if head else Role.UNKNOWN
+        role = role_of(head.group(1)) if head else Role.UNKNOWN
         if head and role is not Role.UNKNOWN:
             turns.append(Turn(text=head.group(3).strip(), role=role, turn_id=str(len(turns))))
         elif head and (head.group(2) or _PERSON.search(head.group(1)) or often[_label(head)] > 1):
@@ -52,10 +51,6 @@ def parse(document: Document) -> list[Recording]:
 
 def _label(head: re.Match[str]) -> str:
     return head.group(1) + (head.group(2) or "")
-
-
-def _role(word: str) -> Role:
-    return Role.AGENT if word.startswith(_AGENTS) else role_of(word)
 
 
 def agent_only(text: str, call_id: str) -> Recording:

@@ -120,7 +120,7 @@ def _xlsx(document: Document) -> list[tuple[str, dict[str, Any]]]:
     columns = [str(name) for name in rows[0]] if rows else []
     _check_columns(document, columns)
     filled = ((number, row) for number, row in enumerate(rows[1:], 2) if any(cell not in (None, "") for cell in row))
-    return [(f"{document.path}: row {number}", dict(zip(columns, map(_text, row), strict=True))) for number, row in filled]
+    return [(f"{document.path}: row {number}", dict(zip(columns, map(_text, row), strict=False))) for number, row in filled]
 
 
 def _text(cell: Any) -> Any:

@@ -69,7 +69,7 @@ def read(out: Path, recordings: Mapping[str, Sequence[Recording]], redact: bool 
         judged = _take(utterances.get(call_id), counts.get("agent_turns"))
         all_turns = _take(turns.get(call_id), counts.get("turns"))
         if not all_turns and spoken.get(call_id):
-            all_turns = turn_rows(spoken[call_id].popleft(), redact)
+            all_turns = turn_rows(spoken[call_id].popleft(), redact or bool(call.get("redacted")))
         cases.append(_join(call, judged, all_turns))
     return cases
 
