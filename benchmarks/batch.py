@@ -36,7 +36,8 @@ SAMPLES = data.DATA / "recordings"
 BEGIN = datetime.fromisoformat("2026-01-05T09:00:00+08:00")
 DAYS, AGENTS = 28, 40
 ALLOWED_MB = 700
-Write = Callable[[Recording], str]
+Write = Callable[[Recording], str | bytes]
+COLUMNS = ("call_id", "agent_id", "turn_id", "role", "start_ms", "end_ms", "text")
 
 
 def dumps(value: Any) -> str:
@@ -61,6 +62,15 @@ def aliyun(call: Recording) -> str:
         for t in sorted(call.turns, key=side)  # one channel after the other
     ]  # fmt: skip
     return dumps({"TaskId": call.call_id, "StatusText": "SUCCESS", "StatusCode": 21050000, "Result": {"Sentences": said}})
+
+
+def aliyun_lower(call: Recording) -> str:
+    """The same service through another kit: lower camel case, numbers as strings."""
+    said = [
+        {"beginTime": str(t.start_ms), "endTime": str(t.end_ms), "text": t.text, "channelId": str(side(t)), "speechRate": "240"}
+        for t in call.turns
+    ]
+    return dumps({"taskId": call.call_id, "statusText": "SUCCESS", "result": {"sentences": said}})
 
 
 def aliyun_sca(call: Recording) -> str:
@@ -198,12 +208,36 @@ def txt(call: Recording) -> str:
     return "".join(f"{_who(t)}：{t.text}\n" for t in call.turns)
 
 
+def rows(call: Recording) -> list[list[Any]]:
+    """A turn a row, in the order of `COLUMNS`."""
+    return [[call.call_id, call.agent_id, t.turn_id, str(t.role), t.start_ms, t.end_ms, t.text] for t in call.turns]
+
+
 def table(call: Recording) -> str:
-    """CSV, a turn a row."""
+    """CSV."""
     file = io.StringIO(newline="")
-    out = csv.writer(file)
-    out.writerow(["call_id", "agent_id", "turn_id", "role", "start_ms", "end_ms", "text"])
-    out.writerows([call.call_id, call.agent_id, t.turn_id, str(t.role), t.start_ms, t.end_ms, t.text] for t in call.turns)
+    csv.writer(file).writerows([COLUMNS, *rows(call)])
+    return file.getvalue()
+
+
+def parquet(call: Recording) -> bytes:
+    """As data engineers keep it."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = io.BytesIO()
+    pq.write_table(pa.table(dict(zip(COLUMNS, zip(*rows(call), strict=True), strict=True))), file)
+    return file.getvalue()
+
+
+def sheet(call: Recording) -> bytes:
+    """As supervisors keep it."""
+    from openpyxl import Workbook
+
+    book, file = Workbook(), io.BytesIO()
+    for row in (COLUMNS, *rows(call)):
+        book.active.append(row)
+    book.save(file)
     return file.getvalue()
 
 
@@ -211,14 +245,21 @@ FORMATS: tuple[tuple[str, Write], ...] = (
     *(
         (".json", canonical),
         (".json", aliyun),
+        (".json", aliyun_lower),
         (".json", aliyun_sca),
         (".json", tencent),
         (".json", iflytek),
         (".json", iflytek_lattice),
     ),
     *((".json", huawei), (".json", funasr), (".json", whisperx), (".json", aws), (".json", google)),
-    *((".srt", srt), (".vtt", vtt), (".txt", txt), (".csv", table)),
+    *((".srt", srt), (".vtt", vtt), (".txt", txt), (".csv", table), (".parquet", parquet), (".xlsx", sheet)),
 )
+
+
+def put(path: Path, write: Write, call: Recording) -> None:
+    """Write one call in one form."""
+    written = write(call)
+    path.write_bytes(written if isinstance(written, bytes) else written.encode())
 
 
 def generate(folder: Path, count: int, seed: int, only: Write | None = None) -> int:
@@ -235,7 +276,7 @@ def generate(folder: Path, count: int, seed: int, only: Write | None = None) -> 
         call = replace(call, call_id=f"{began:%Y%m%d-%H%M%S}-{n:05}", agent_id=agent, started_at=began.isoformat())
         suffix, write = (".json", only) if only else FORMATS[n % len(FORMATS)]
         turns += len(call.turns)
-        (folder / f"{chance.randrange(10**6):06}-{n:05}{suffix}").write_text(write(call), encoding="utf-8", newline="")
+        put(folder / f"{chance.randrange(10**6):06}-{n:05}{suffix}", write, call)
     return turns
 
 

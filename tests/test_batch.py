@@ -64,6 +64,17 @@ def test_a_killed_batch_goes_on_to_the_same_bytes(calls, tmp_path, tiny, kill_at
     assert (summary.calls, summary.judged) == (6, 2 * (6 - before))  # no finished call is judged again
 
 
+def test_a_kill_while_the_report_is_made_judges_no_call_again(calls, tmp_path, tiny):
+    def killed():
+        assert (tmp_path / "out" / "calls.jsonl").exists()
+        raise Killed
+
+    with pytest.raises(Killed):
+        score(calls, tmp_path / "out", tiny, finish=killed)
+    summary = score(calls, tmp_path / "out", tiny, finish=lambda: None)
+    assert (summary.calls, summary.judged) == (6, 0)
+
+
 def test_a_line_that_was_cut_off_is_judged_again(calls, tmp_path, tiny):
     score(calls, tmp_path / "whole", tiny)
     out = tmp_path / "cut"

@@ -81,3 +81,17 @@ def test_find_files_takes_subtitles(tmp_path: Path) -> None:
 
 def test_text_that_begins_with_a_bracket_is_not_json(tmp_path: Path) -> None:
     assert [t.text for t in read_one(tmp_path, "[00:01] 坐席：您好\n[00:03] 客户：你好\n", "x.txt").turns] == ["您好", "你好"]
+
+
+def test_a_label_that_says_no_role_is_a_speaker_of_its_own(tmp_path):
+    """The customer's words must not be judged as the agent's who spoke before."""
+    path = tmp_path / "call.srt"
+    cue = "1\n00:00:01,000 --> 00:00:05,000\n坐席：您好\n王女士：你们怎么回事\n李四：快点\n\n2\n00:00:06,000 --> 00:00:08,000\n李四：喂\n比如说：这样\n"
+    path.write_text(cue, encoding="utf-8")
+    (read,) = recordings.read(path)
+    assert [(t.speaker, t.text) for t in read.turns] == [
+        ("坐席", "您好"),
+        ("王女士", "你们怎么回事"),
+        ("李四", "快点"),
+        ("李四", "喂比如说：这样"),
+    ]

@@ -234,7 +234,7 @@ def test_a_run_is_not_mixed_with_other_settings(job, team, capsys, monkeypatch):
     argv, out, _ = job
     monkeypatch.setattr(retrain, "PHASES", {"gate": lambda _: {"pass": True, "reasons": []}})
     assert retrain.main(argv) == 0
-    assert retrain.main([*argv, "--replay", "0.5"]) == 1
+    assert retrain.main([*argv, "--replay", "0.25"]) == 1
     assert f"{out} was begun with other settings (replay differ); name a new --out" in capsys.readouterr().err
 
 

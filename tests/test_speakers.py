@@ -204,6 +204,7 @@ def test_the_call_record_says_how_and_how_sure(tiny):
     assert (rows, record["role_method"], record["needs_review"]) == ([], "inferred", True)
     assert 0.5 <= record["role_confidence"] < CONFIDENT
     assert "--agent-channel" in record["review_reason"]
+    assert "不能确定谁是坐席" in record["review_reason_zh"]
 
 
 def test_the_command_takes_the_agent_from_its_options(tmp_path, tiny_run, capsys):
@@ -244,7 +245,7 @@ def test_the_agent_of_every_vendor_s_file_is_found_both_ways(suffix, form, shipp
     sample = batch._timed(recordings.read(DATA / "recordings" / "call-credit-card.json")[0])
     sample = replace(sample, started_at=sample.started_at or "2026-01-05T09:00:00+08:00")
     path = tmp_path / f"call{suffix}"
-    path.write_text(form(sample), encoding="utf-8", newline="")
+    batch.put(path, form, sample)
     (read,) = recordings.read(path)
     want = said_by_the_agent(sample)
     if all(t.role is not UNKNOWN for t in read.turns):

@@ -139,16 +139,34 @@ def test_augmentation_keeps_what_was_said():
     random = Random(0)
     never = augment.Rates(0, 0, 0, 0, 0)
     plain = augment.Augment(never, {}, ["套餐下月生效"], {"blaming"})
-    assert plain.batch(["您好,请讲"], ["greeting.open"], random)[0] == "您好,请讲"
+    assert plain.batch(["您好,请讲"], ["greeting.open"], random) == (["您好,请讲"], [False])
     unmark = augment.Augment(replace(never, unmark=1.0), {}, [], set())
-    assert unmark.batch(["您好,请讲?"], ["greeting.open"], random)[0] == "您好请讲"
+    assert unmark.batch(["您好,请讲?"], ["greeting.open"], random)[0] == ["您好请讲"]
     joined = augment.Augment(replace(never, join=1.0), {}, ["套餐下月生效"], {"blaming"})
-    assert "套餐下月生效" in joined.batch(["你急什么"], ["blaming"], random)[0]
-    assert "你急什么" in joined.batch(["你急什么"], ["blaming"], random)[0]
-    assert joined.batch(["您好"], ["greeting.open"], random)[0] == "您好"
+    assert "套餐下月生效" in joined.batch(["你急什么"], ["blaming"], random)[0][0]
+    assert "你急什么" in joined.batch(["你急什么"], ["blaming"], random)[0][0]
+    assert joined.batch(["您好"], ["greeting.open"], random)[0] == ["您好"]
     heard = augment.homophones(["在再在再在再的得的得的得"])
     assert heard["在"] == ["再"]
     assert set(heard["的"]) == {"得"}
+
+
+def test_only_decent_texts_are_cut_to_pieces_and_never_around_a_word_that_may_be_taboo_alone():
+    pieces = augment.Augment(augment.Rates(0, 0, 0, 0, 0, piece=1.0), {}, [], {"blaming"})
+    said = [
+        "您的包裹今天下午到站，到了给您发短信",
+        "您的包裹今天下午到站，到了给您发短信",
+        "你急什么急什么",
+        "急急急急急急急急",
+        "好的",
+    ]
+    leaves = ["inquiry.report_result", "inquiry.report_result", "blaming", "complaint.reassure", "neutral.backchannel"]
+    for seed in range(20):
+        texts, cut = pieces.batch(said, leaves, Random(seed))
+        assert cut == [False, True, False, False, False]  # the first one is never: a batch needs a row with a leaf
+        assert [t for t, c in zip(texts, cut, strict=True) if not c] == [said[0], *said[2:]]
+        assert texts[1] in said[1]
+        assert 2 <= len(texts[1]) < len(said[1])
 
 
 def test_temperature_and_threshold_by_hand():

@@ -2,6 +2,8 @@
 
 Marks dropped or moved, fillers put in, characters misheard (same sound, another character), and turns run together:
 a taboo sentence inside decent talk stays taboo (boundary rule 1 of the taxonomy), business talk beside business talk stays business.
+A piece of a decent sentence stays decent, though nobody can say which leaf it is: real speech is full of half sentences, and a network that
+has read whole ones only takes what it has never seen for taboo.
 All randomness comes from a generator that the caller seeds by epoch and batch, so that a resumed run reads what the other would have.
 """
 
@@ -13,6 +15,10 @@ from dataclasses import dataclass, field
 from random import Random
 
 MARKS = re.compile(r"[,.!?;:、。，！？；：~…]+")
+# a piece around one of these may be taboo where the whole is not: 这个我暂时不清楚，我马上帮您核实
+POISON = re.compile(
+    r"不知道|不清楚|没办法|没法|不行|不归|不管|管不|不能|无法|不了|不可能|不是我|不懂|别|自己|急|投诉|规定|怎么|为什么"
+)
 FILLERS = ("嗯", "那个", "就是", "呃", "这个", "啊", "就是说", "然后")
 
 
@@ -25,6 +31,7 @@ class Rates:
     filler: float = 0.06
     homophone: float = 0.15  # one or two characters misheard
     join: float = 0.10  # drawn for a batch, since one long text makes all its neighbours as long
+    piece: float = 0.0  # of decent sentences: a piece is read instead
 
 
 def homophones(texts: list[str], most: int = 6) -> dict[str, list[str]]:
@@ -53,10 +60,25 @@ class Augment:
     taboo: set[str]
     joinable: set[str] = field(default_factory=lambda: {"neutral.business"})
 
-    def batch(self, texts: list[str], leaves: list[str], random: Random) -> list[str]:
-        """A changed copy of each text of a batch."""
+    def batch(self, texts: list[str], leaves: list[str], random: Random) -> tuple[list[str], list[bool]]:
+        """(a changed copy of each text of a batch, whether it is a mere piece of that text); the first one is never a piece."""
         join = random.random() < self.rates.join
-        return [self(text, leaf, join, random) for text, leaf in zip(texts, leaves, strict=True)]
+        pieces = [""] + [self.piece(text, leaf, random) for text, leaf in zip(texts[1:], leaves[1:], strict=True)]
+        changed = [self(p or text, leaf, join and not p, random) for p, text, leaf in zip(pieces, texts, leaves, strict=True)]
+        return changed, [bool(p) for p in pieces]
+
+    def piece(self, text: str, leaf: str, random: Random) -> str:
+        """Mostly empty; else some characters in a row of a decent text, from mark to mark or cut anywhere."""
+        if leaf in self.taboo or len(text) < 6 or random.random() >= self.rates.piece:
+            return ""
+        clauses = [c for c in MARKS.split(text) if c.strip()]
+        if len(clauses) > 1 and random.random() < 0.5:
+            found = random.choice(clauses).strip()
+        else:
+            length = random.randint(2, min(len(text) - 2, 24))
+            start = random.randrange(len(text) - length + 1)
+            found = text[start : start + length].strip()
+        return "" if POISON.search(found) or not any(c.isalnum() for c in found) else found
 
     def __call__(self, text: str, leaf: str, join: bool, random: Random) -> str:
         """One changed copy; often the text itself."""

@@ -31,6 +31,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "one learning rate for all layers": {"layer_decay": 1.0},
     "leaf loss alone": {"category_loss": 0.0},
     "word embeddings trained": {"freeze_words": False},
+    "no pieces": {"pieces": 0.0},
     "R-Drop": {"rdrop": 1.0},
     "FGM": {"fgm": 0.5},
 }

@@ -348,7 +348,7 @@ def parser() -> argparse.ArgumentParser:
         help="what training starts from: a model directory or a hub name (default: the current model)",
     )
     labels.arguments(p)
-    p.add_argument("--replay", type=float, default=1.0, help="share of the shipped rows that are read again (default: %(default)s)")
+    p.add_argument("--replay", type=float, default=0.5, help="share of the shipped rows that are read again (default: %(default)s)")
     p.add_argument("--cap", type=int, default=6000, help="rows of one leaf from either source at most (default: %(default)s)")
     p.add_argument(
         "--held", type=float, default=0.2, help="share of the team's rows that measure and are not learned (default: %(default)s)"

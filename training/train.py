@@ -27,6 +27,7 @@ from training import base, data
 from training.augment import Augment, Rates, homophones
 
 BASE = Path("build/base")
+DECENT = -100  # the label of a piece of a decent sentence: which leaf is unknown; what torch's losses leave out
 SAVE_STEPS = 200  # steps from one checkpoint to the next: some two minutes on a CPU
 
 
@@ -49,6 +50,8 @@ class Recipe:
     category_loss: float = 0.5  # weight of the loss over the 14 categories, beside that over the leaves
     rdrop: float = 0.0  # weight of the divergence between two readings of a batch under other dropout (R-Drop); doubles the time
     fgm: float = 0.0  # length of an adversarial step on the words' vectors (fast gradient method); doubles the time
+    pieces: float = 0.3  # how often a piece of a decent sentence is read in its place, as decent speech of an unknown leaf
+    piece_loss: float = 1.0  # weight of the loss of pieces
     freeze_words: bool = True  # word embeddings stay as they are: unseen words keep their place among the seen
     max_tokens: int = 96
     focus: str = ""  # hands whose rows are all read when going on from a network, as W25,W26; of the others `replay`
@@ -116,11 +119,12 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
     rows = select(data.load("train", folder), data.phrase_rows(folder), recipe)
     validation = data.load("validation", folder)
     augment = Augment(
-        Rates(),
+        Rates(piece=recipe.pieces),
         homophones([r.model_text for r in rows]),
         [r.model_text for r in rows if r.leaf == "neutral.business" and 6 <= len(r.model_text) <= 30],
         {leaf.code for leaf in taxonomy.leaves if leaf.kind == "taboo"},
     )
+    taboo_category = torch.tensor([taxonomy.kind_of(c) == "taboo" for c in categories])
     taboo = [i for i, leaf in enumerate(taxonomy.leaves) if leaf.kind == "taboo"]
     member = torch.tensor([[float(leaf.category == c) for c in categories] for leaf in taxonomy.leaves])  # (leaves, categories)
     category_of = member.argmax(1)
@@ -131,12 +135,13 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
         return Dataset.from_dict({"text": texts, "labels": labels, "length": [len(t) for t in texts], "row": range(len(texts))})
 
     def collate(batch: list[dict[str, Any]]) -> dict[str, Any]:
-        texts = [r["text"] for r in batch]
+        texts, labels = [r["text"] for r in batch], [r["labels"] for r in batch]
         if network.training:
             random = Random(f"{recipe.seed} {order.epoch} {batch[0]['row']}")
-            texts = augment.batch(texts, [codes[r["labels"]] for r in batch], random)
+            texts, pieces = augment.batch(texts, [codes[i] for i in labels], random)
+            labels = [DECENT if piece else i for piece, i in zip(pieces, labels, strict=True)]
         out = tokenizer(texts, truncation=True, max_length=recipe.max_tokens, padding=True, return_tensors="pt")
-        return {**out, "labels": torch.tensor([r["labels"] for r in batch])}
+        return {**out, "labels": torch.tensor(labels)}
 
     def divergence(one: Any, other: Any) -> Any:
         p, q = functional.log_softmax(one.float(), -1), functional.log_softmax(other.float(), -1)
@@ -145,10 +150,14 @@ def make_trainer(recipe: Recipe, out: Path, folder: Path = data.DATA, threads: i
 
     def loss(outputs: Any, labels: Any) -> Any:
         logits = outputs["logits"]
-        leaf = functional.cross_entropy(logits, labels, label_smoothing=recipe.smoothing)
-        # (batch, leaves) -> (batch, categories): log of the summed probabilities
-        by_category = (functional.softmax(logits.float(), -1) @ member.to(logits.device)).clamp_min(1e-8).log()
-        return leaf + recipe.category_loss * functional.nll_loss(by_category, category_of.to(labels.device)[labels])
+        leaf = functional.cross_entropy(logits, labels, label_smoothing=recipe.smoothing)  # pieces have no leaf: ignored
+        # (batch, leaves) -> (batch, categories): the summed probabilities
+        by_category = functional.softmax(logits.float(), -1) @ member.to(logits.device)
+        category = category_of.to(labels.device)[labels.clamp_min(0)].where(labels != DECENT, DECENT)
+        total = leaf + recipe.category_loss * functional.nll_loss(by_category.clamp_min(1e-8).log(), category)
+        decent = by_category @ (~taboo_category).to(by_category)
+        of_pieces = -decent.clamp_min(1e-8).log()[labels == DECENT].sum() / len(labels)
+        return total + recipe.piece_loss * of_pieces
 
     def metrics(prediction: Any) -> dict[str, float]:
         logits = prediction.predictions[0]

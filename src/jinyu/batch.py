@@ -64,9 +64,11 @@ def score_paths(
     workers: int = 1,
     restart: bool = False,
     progress: Callable[[str], None] | None = None,
+    finish: Callable[[], object] | None = None,
 ) -> Summary:
     """Score files and folders into `out`; the same call after a kill goes on where that one stopped.
 
+    `finish` is called when the tables are complete; a kill in it leaves a batch that need not be judged again.
     Where audio cannot be read, the audio files in folders are passed over and the summary says so; one that is named is an error.
     Raises `InputError` if a named path is not there, nothing is found, `out` cannot be written, or it holds an unfinished batch of other
     files or settings (unless `restart`).
@@ -97,6 +99,7 @@ def score_paths(
         workers=workers,
         restart=restart,
         progress=progress,
+        finish=finish,
         identity={"files": seen.hexdigest(), "options": asdict(options)},
     )
     summary.heard, summary.listening = hearing.seconds, hearing.elapsed
@@ -115,11 +118,12 @@ def score_sources(
     workers: int = 1,
     restart: bool = False,
     progress: Callable[[str], None] | None = None,
+    finish: Callable[[], object] | None = None,
     identity: Line | None = None,
 ) -> Summary:
     """Score the recordings of `sources` into the tables under `out`. Raises `InputError`, and `ScorecardError` if the card asks for unknown labels.
 
-    `identity` tells an unfinished batch in `out` from another one; it must hold all that the rows depend on, beyond model, card and settings.
+    `finish` as in `score_paths`. `identity` tells an unfinished batch in `out` from another one; it must hold all that the rows depend on, beyond model, card and settings.
     """
     settings = settings or Settings()
     tables.check_format(table_format)
@@ -146,6 +150,8 @@ def score_sources(
             judged += len(line.get("utterances", ()))
             pace.step(line)
         summary = _write_tables(journal, out, table_format, settings)
+        if finish:
+            finish()
         finished = True
     finally:
         journal.close(finished)

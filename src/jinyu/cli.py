@@ -8,6 +8,8 @@ import io
 import json
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ from jinyu.types import InputError, ModelError, ScorecardError
 
 if TYPE_CHECKING:
     from jinyu.batch import Summary
+    from jinyu.scorecard import Scorecard
     from jinyu.scorer import Scorer
 
 EXIT_CODES = """exit codes:
@@ -218,6 +221,7 @@ def _score(args: argparse.Namespace) -> int:
             scorecard=scorecard,
             settings=settings,
             restart=True,
+            finish=_report_maker(args, scorecard, scorer),
         )
     else:
         if args.out is None:
@@ -244,15 +248,22 @@ def _score(args: argparse.Namespace) -> int:
             workers=args.workers,
             restart=args.restart,
             progress=show,
+            finish=_report_maker(args, scorecard, scorer),
         )
         if show:
             print("\r\033[K", end="", file=sys.stderr)
     _print_summary(summary, args)
     if args.report:
-        report_command.make(args.out, args.lang, scorecard, scorer.taxonomy)
+        report_command.tell(args.out / "report.html")
     if summary.unread:
         return 5 if summary.calls else 3
     return int(args.fail_on_taboo and bool(summary.flagged))
+
+
+def _report_maker(args: argparse.Namespace, scorecard: Scorecard | None, scorer: Scorer) -> Callable[[], object] | None:
+    if not args.report:
+        return None
+    return partial(report_command.make, args.out, args.lang, scorecard, scorer.taxonomy)
 
 
 def _print_summary(summary: Summary, args: argparse.Namespace) -> None:

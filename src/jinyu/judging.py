@@ -98,6 +98,7 @@ def judge_recording(
         "role_confidence": round(finding.confidence, 4),
         "needs_review": bool(review_reason),
         "review_reason": review_reason,
+        "review_reason_zh": speakers.review_reason(recording, finding, zh=True),
         "items": score["items"],
         "metrics": {"turns": len(recording.turns), "agent_turns": len(rows), **score["metrics"]},
         "model": rows[0]["model"] if rows else None,

@@ -86,22 +86,35 @@ def assign_roles(
     return _infer(recording, unknown, scorer)
 
 
-def review_reason(recording: Recording, finding: RoleFinding) -> str:
-    """Why turns were not judged and what to do about it; empty if every turn has a role."""
+def review_reason(recording: Recording, finding: RoleFinding, zh: bool = False) -> str:
+    """Why turns were not judged and what to do about it, in English or Chinese; empty if every turn has a role."""
     left = [t for t in recording.turns if t.role is Role.UNKNOWN]
     if not left:
         return ""
+    n, party, confidence = len(left), f"{finding.by} {finding.agent}", f"{finding.confidence:.2f}"
     option = f"--agent-{finding.by} {finding.agent}"
     if finding.method == "none" and finding.agent is not None:
-        return f"one {finding.by} holds all turns, and none was judged; if the agent alone speaks there: {option}"
-    if finding.method == "inferred" and finding.confidence < CONFIDENT:
-        likely = f"{finding.by} {finding.agent} with {finding.confidence:.2f}"
-        return (
-            f"it is not sure who the agent is ({likely}), and no turn was judged; if that is right: {option}, else name the other"
+        said = (
+            f"one {finding.by} holds all turns, and none was judged; if the agent alone speaks there: {option}",
+            f"所有话轮都在 {party} 上，均未判断；若其中只有坐席说话，请加 {option}",
         )
-    if any(t.channel is not None or t.speaker is not None for t in left):
-        return f"{len(left)} turns may be the agent's or the customer's and were not judged; give their roles in the transcript"
-    return f"{len(left)} turns name no speaker and were not judged; give roles, or have the audio recognised with speakers apart"
+    elif finding.method == "inferred" and finding.confidence < CONFIDENT:
+        said = (
+            f"it is not sure who the agent is ({party} with {confidence}), and no turn was judged; "
+            f"if that is right: {option}, else name the other",
+            f"不能确定谁是坐席（{party} 的把握为 {confidence}），均未判断；若推断无误，请加 {option}，否则指明另一方",
+        )
+    elif any(t.channel is not None or t.speaker is not None for t in left):
+        said = (
+            f"{n} turns may be the agent's or the customer's and were not judged; give their roles in the transcript",
+            f"{n} 个话轮分不清是坐席还是客户，未作判断；请在转写中标明角色",
+        )
+    else:
+        said = (
+            f"{n} turns name no speaker and were not judged; give roles, or have the audio recognised with speakers apart",
+            f"{n} 个话轮没有说话人，未作判断；请标明角色，或用能区分说话人的方式重新识别",
+        )
+    return said[zh]
 
 
 def _infer(recording: Recording, turns: list[Turn], scorer: Scorer) -> tuple[Recording, RoleFinding]:

@@ -19,7 +19,7 @@ _LINE = re.compile(
     r"^\s*(?:\[?[\d:.\-/ ]{4,23}\]?\s*)?[\[【(（]?([A-Za-z_]{2,16}|[\u4e00-\u9fff]{2,5})([ A-Za-z]{0,2}\d{1,8})?[\]】)）]?\s*[:：]\s*(.*)$"
 )
 
-_PERSON = re.compile("先生$|女士$|小姐$")
+PERSON = re.compile("先生$|女士$|小姐$")
 
 
 def matches(document: Document) -> bool:
@@ -36,7 +36,7 @@ def parse(document: Document) -> list[Recording]:
         role = role_of(head.group(1)) if head else Role.UNKNOWN
         if head and role is not Role.UNKNOWN:
             turns.append(Turn(text=head.group(3).strip(), role=role, turn_id=str(len(turns))))
-        elif head and (head.group(2) or _PERSON.search(head.group(1)) or often[_label(head)] > 1):
+        elif head and (head.group(2) or PERSON.search(head.group(1)) or often[_label(head)] > 1):
             turns.append(Turn(text=head.group(3).strip(), speaker=_label(head), turn_id=str(len(turns))))
         elif line.strip() and turns:
             last = turns.pop()

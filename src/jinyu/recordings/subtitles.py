@@ -1,16 +1,18 @@
 """Subtitles, SRT and WebVTT: cues of `00:00:01,000 --> 00:00:03,500` and the lines below it.
 
 Who speaks stands before the line, `坐席：您好` or `[SPEAKER_00]: 您好`, or in WebVTT's `<v 坐席>您好`. A line without a speaker goes on from the
-line above it in the cue; a cue may hold several speakers.
+line above it in the cue; a cue may hold several speakers. A label that says no role is a speaker of its own as in TXT: `lines.py`.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Set
 
 from jinyu.recordings.document import Document, role_of
+from jinyu.recordings.lines import PERSON
 from jinyu.recordings.vendor import joined, recording
 from jinyu.types import InputError, Recording, Role, Turn
 
@@ -36,7 +38,10 @@ def matches(document: Document) -> bool:
 
 def parse(document: Document) -> list[Recording]:
     """The one call of the file."""
-    turns = [turn for start, end, lines in _cues(document) for turn in _turns(start, end, lines)]
+    cues = _cues(document)
+    often = Counter(p[1] for _, _, lines in cues for line in lines if (p := _PREFIX.match(_plain(line))))
+    speakers = {name for name, times in often.items() if times > 1 or PERSON.search(name) or _NUMBERED.match(name)}
+    turns = [turn for start, end, lines in cues for turn in _turns(start, end, lines, speakers)]
     return [recording(str(document.path), document.path.stem, turns)]
 
 
@@ -76,9 +81,9 @@ def _milliseconds(hours: str | None, minutes: str, seconds: str, fraction: str) 
     return ((int(hours or 0) * 60 + int(minutes)) * 60 + int(seconds)) * 1000 + int(fraction.ljust(3, "0"))
 
 
-def _turns(start: int, end: int, lines: list[str]) -> list[Turn]:
+def _turns(start: int, end: int, lines: list[str], speakers: Set[str]) -> list[Turn]:
     turns: list[Turn] = []
-    for role, speaker, text in _said(lines):
+    for role, speaker, text in _said(lines, speakers):
         if turns and speaker is None:
             last = turns.pop()
             role, speaker, text = last.role, last.speaker, joined(last.text, text)
@@ -86,14 +91,14 @@ def _turns(start: int, end: int, lines: list[str]) -> list[Turn]:
     return turns
 
 
-def _said(lines: list[str]) -> Iterator[tuple[Role, str | None, str]]:
+def _said(lines: list[str], speakers: Set[str]) -> Iterator[tuple[Role, str | None, str]]:
     """(role, speaker or None, text) of each line, and of each voice in it."""
     for line in lines:
         opening, *voices = _VOICE.split(line)
         text = _plain(opening)
         prefix = _PREFIX.match(text)
         role = role_of(prefix[2]) if prefix else Role.UNKNOWN
-        if prefix and (role is not Role.UNKNOWN or _NUMBERED.match(prefix[1])):
+        if prefix and (role is not Role.UNKNOWN or prefix[1] in speakers):
             yield role, prefix[1], prefix[3].strip()
         elif text:
             yield Role.UNKNOWN, None, text

@@ -59,13 +59,17 @@ def make(
     recordings: dict[str, list[Recording]] | None = None,
     redact: bool = False,
     drift: dict[str, Any] | None = None,
-) -> None:
-    """Write the report and say where it is. `drift`: what `jinyu drift` found, for a page of its own."""
+) -> Path:
+    """Write the report. `drift`: what `jinyu drift` found, for a page of its own."""
     from jinyu.report import page
     from jinyu.scorecard import Scorecard
 
     card = scorecard or Scorecard.load()
-    path = page.write(out, lang, scorecard=card, taxonomy=taxonomy, recordings=recordings, redact=redact, drift=drift)
+    return page.write(out, lang, scorecard=card, taxonomy=taxonomy, recordings=recordings, redact=redact, drift=drift)
+
+
+def tell(path: Path) -> None:
+    """Say where the report is."""
     print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
@@ -74,7 +78,7 @@ def _report(args: argparse.Namespace) -> int:
 
     card = Scorecard.load(args.scorecard) if args.scorecard else None
     drift = cli_drift.facts(args.against, args.out, args.model) if args.against else None
-    make(args.out, args.lang, card, _taxonomy(args.model), _recordings(args.calls or []), args.redact, drift)
+    tell(make(args.out, args.lang, card, _taxonomy(args.model), _recordings(args.calls or []), args.redact, drift))
     return 0
 
 

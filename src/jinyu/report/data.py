@@ -42,7 +42,7 @@ def payload(
     label_place = {label["code"]: place for place, label in enumerate(labels)}
     item_place = {item["id"]: place for place, item in enumerate(items)}
     model_place = {model["sha256"]: place for place, model in enumerate(models)}
-    calls = [_call(case, label_place, item_place, model_place) for case in cases]
+    calls = [_call(case, lang, label_place, item_place, model_place) for case in cases]
     # the tables' own, so that reviews are kept apart by batch and shared by both languages
     digest = hashlib.sha256(json.dumps([[label["code"] for label in labels], calls], sort_keys=True).encode()).hexdigest()[:16]
     own = [Counter(label_place[_code(row)] for row in _alarms(case)) for case in cases]
@@ -120,7 +120,7 @@ def _items(cases: Sequence[Case], lang: str, card: Scorecard) -> list[dict[str, 
     return list(items.values())
 
 
-def _call(case: Case, labels: dict[str, int], items: dict[str, int], models: dict[str, int]) -> dict[str, Any]:
+def _call(case: Case, lang: str, labels: dict[str, int], items: dict[str, int], models: dict[str, int]) -> dict[str, Any]:
     call = case.call
     alarms: list[dict[str, Any]] = []
     turns: list[list[Any]] = []
@@ -144,7 +144,8 @@ def _call(case: Case, labels: dict[str, int], items: dict[str, int], models: dic
         text = turn["text"] if row is None else row["text"]
         turns.append([turn["turn_id"], role, turn["start_ms"], text, label, alarm])
     return {
-        **{name: call[name] for name in ("call_id", "agent_id", "source", "score", "auto_fail", "review_reason")},
+        **{name: call[name] for name in ("call_id", "agent_id", "source", "score", "auto_fail")},
+        "review_reason": call.get("review_reason_zh" if lang == "zh" else "review_reason") or call["review_reason"],
         "metrics": call["metrics"],
         "failed": [[items[r["item_id"]], r["turn_ids"]] for r in call["items"] if r["result"] == "fail"],
         "passed": [items[r["item_id"]] for r in call["items"] if r["result"] == "pass"],
