@@ -33,7 +33,7 @@ SAVE_STEPS = 200  # steps from one checkpoint to the next: some two minutes on a
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every setting of a run. The defaults are those of the shipped model's first stage (`make train`)."""
+    """Every setting of a run. `make train` has those of the shipped model's stages."""
 
     base_model: str = str(BASE)
     layers: int = 0  # evenly spread layers of the base are kept; 0 keeps all
