@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks import batch
+from benchmarks import batch, vendor_forms
 from jinyu import Recording, Role, Turn, recordings
 from jinyu.cli import main
 from jinyu.judging import judge_recording
@@ -240,12 +240,12 @@ def said_by_the_agent(recording):
     return "".join(c for t in recording.turns if t.role is AGENT for c in t.text if c.isalnum())
 
 
-@pytest.mark.parametrize(("suffix", "form"), batch.FORMATS, ids=[form.__name__ for _, form in batch.FORMATS])
+@pytest.mark.parametrize(("suffix", "form"), vendor_forms.FORMATS, ids=[form.__name__ for _, form in vendor_forms.FORMATS])
 def test_the_agent_of_every_vendor_s_file_is_found_both_ways(suffix, form, shipped, tmp_path):
     sample = batch._timed(recordings.read(DATA / "recordings" / "call-credit-card.json")[0])
     sample = replace(sample, started_at=sample.started_at or "2026-01-05T09:00:00+08:00")
     path = tmp_path / f"call{suffix}"
-    batch.put(path, form, sample)
+    vendor_forms.put(path, form, sample)
     (read,) = recordings.read(path)
     want = said_by_the_agent(sample)
     if all(t.role is not UNKNOWN for t in read.turns):

@@ -254,7 +254,7 @@ def _score(args: argparse.Namespace) -> int:
             print("\r\033[K", end="", file=sys.stderr)
     _print_summary(summary, args)
     if args.report:
-        report_command.tell(args.out / "report.html")
+        report_command.tell(args.out)
     if summary.unread:
         return 5 if summary.calls else 3
     return int(args.fail_on_taboo and bool(summary.flagged))

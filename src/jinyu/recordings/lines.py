@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 
 from jinyu.recordings.document import Document, role_of
@@ -19,7 +20,7 @@ _LINE = re.compile(
     r"^\s*(?:\[?[\d:.\-/ ]{4,23}\]?\s*)?[\[【(（]?([A-Za-z_]{2,16}|[\u4e00-\u9fff]{2,5})([ A-Za-z]{0,2}\d{1,8})?[\]】)）]?\s*[:：]\s*(.*)$"
 )
 
-PERSON = re.compile("先生$|女士$|小姐$")
+_PERSON = re.compile("先生$|女士$|小姐$")
 
 
 def matches(document: Document) -> bool:
@@ -31,12 +32,12 @@ def parse(document: Document) -> list[Recording]:
     """The one recording of the file."""
     turns: list[Turn] = []
     lines = [(line, _LINE.match(line)) for line in document.text.splitlines()]
-    often = Counter(_label(head) for _, head in lines if head)
+    speakers = named(_label(head) for _, head in lines if head)
     for line, head in lines:
         role = role_of(head.group(1)) if head else Role.UNKNOWN
         if head and role is not Role.UNKNOWN:
             turns.append(Turn(text=head.group(3).strip(), role=role, turn_id=str(len(turns))))
-        elif head and (head.group(2) or PERSON.search(head.group(1)) or often[_label(head)] > 1):
+        elif head and (head.group(2) or _label(head) in speakers):
             turns.append(Turn(text=head.group(3).strip(), speaker=_label(head), turn_id=str(len(turns))))
         elif line.strip() and turns:
             last = turns.pop()
@@ -47,6 +48,11 @@ def parse(document: Document) -> list[Recording]:
                 "if every line is an agent utterance, pipe the file: jinyu score - < FILE"
             )
     return [Recording(document.path.stem, tuple(turns))]
+
+
+def named(labels: Iterable[str]) -> set[str]:
+    """Of the labels before all lines of a file, those that name a speaker although they say no role: persons, and what stands there twice."""
+    return {label for label, times in Counter(labels).items() if times > 1 or _PERSON.search(label)}
 
 
 def _label(head: re.Match[str]) -> str:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections import Counter
 from collections.abc import Iterator, Set
 
 from jinyu.recordings.document import Document, role_of
-from jinyu.recordings.lines import PERSON
+from jinyu.recordings.lines import named
 from jinyu.recordings.vendor import joined, recording
 from jinyu.types import InputError, Recording, Role, Turn
 
@@ -39,8 +38,7 @@ def matches(document: Document) -> bool:
 def parse(document: Document) -> list[Recording]:
     """The one call of the file."""
     cues = _cues(document)
-    often = Counter(p[1] for _, _, lines in cues for line in lines if (p := _PREFIX.match(_plain(line))))
-    speakers = {name for name, times in often.items() if times > 1 or PERSON.search(name) or _NUMBERED.match(name)}
+    speakers = named(p[1] for _, _, lines in cues for line in lines if (p := _PREFIX.match(_plain(line))))
     turns = [turn for start, end, lines in cues for turn in _turns(start, end, lines, speakers)]
     return [recording(str(document.path), document.path.stem, turns)]
 
@@ -98,7 +96,7 @@ def _said(lines: list[str], speakers: Set[str]) -> Iterator[tuple[Role, str | No
         text = _plain(opening)
         prefix = _PREFIX.match(text)
         role = role_of(prefix[2]) if prefix else Role.UNKNOWN
-        if prefix and (role is not Role.UNKNOWN or prefix[1] in speakers):
+        if prefix and (role is not Role.UNKNOWN or prefix[1] in speakers or _NUMBERED.match(prefix[1])):
             yield role, prefix[1], prefix[3].strip()
         elif text:
             yield Role.UNKNOWN, None, text

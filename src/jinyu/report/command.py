@@ -59,17 +59,20 @@ def make(
     recordings: dict[str, list[Recording]] | None = None,
     redact: bool = False,
     drift: dict[str, Any] | None = None,
-) -> Path:
+) -> None:
     """Write the report. `drift`: what `jinyu drift` found, for a page of its own."""
     from jinyu.report import page
     from jinyu.scorecard import Scorecard
 
     card = scorecard or Scorecard.load()
-    return page.write(out, lang, scorecard=card, taxonomy=taxonomy, recordings=recordings, redact=redact, drift=drift)
+    page.write(out, lang, scorecard=card, taxonomy=taxonomy, recordings=recordings, redact=redact, drift=drift)
 
 
-def tell(path: Path) -> None:
+def tell(out: Path) -> None:
     """Say where the report is."""
+    from jinyu.report import page
+
+    path = out / page.NAME
     print(f"report: {path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
@@ -78,7 +81,8 @@ def _report(args: argparse.Namespace) -> int:
 
     card = Scorecard.load(args.scorecard) if args.scorecard else None
     drift = cli_drift.facts(args.against, args.out, args.model) if args.against else None
-    tell(make(args.out, args.lang, card, _taxonomy(args.model), _recordings(args.calls or []), args.redact, drift))
+    make(args.out, args.lang, card, _taxonomy(args.model), _recordings(args.calls or []), args.redact, drift)
+    tell(args.out)
     return 0
 
 
