@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jinyu import artifact, decision, promise, text
-from jinyu.engine import Engine
+from jinyu.engine import Engine, softmax
 from jinyu.evidence import PhraseIndex, find_clause
 from jinyu.types import Evidence, InputError, Judgement, Kind, Reason
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHUNK = 4096  # windows held in memory at once
+SUSPECT = 0.5  # from this taboo probability on, a text is read again in other forms: an alarm must not hang on a comma
 
 
 class Scorer:
@@ -113,6 +114,7 @@ class Scorer:
         if not pieces:
             return probabilities, np.zeros((len(texts), self._engine.hidden), dtype=np.float32)
         out, vectors = self._engine.run([piece for _, piece in pieces])
+        self._read_again([piece for _, piece in pieces], out)
         embeddings = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)
         start = 0
         while start < len(pieces):
@@ -125,6 +127,16 @@ class Scorer:
             embeddings[row] = vectors[start + int(np.argmax(out[start:end][:, self._taboo].sum(axis=1)))]
             start = end
         return probabilities, embeddings
+
+    def _read_again(self, model_texts: list[str], probabilities: NDArray[np.float32]) -> None:
+        """Where taboo is likely, the mean, in logarithms, over the text and its retellings replaces its row of (n, leaves)."""
+        suspects = np.flatnonzero(probabilities[:, self._taboo].sum(axis=1) >= SUSPECT)
+        if not len(suspects):
+            return
+        retold = [text.retellings(model_texts[i]) for i in suspects]
+        again = self._engine.run([form for forms in retold for form in forms])[0]
+        readings = np.concatenate([probabilities[suspects, None], again.reshape(len(suspects), -1, again.shape[1])], axis=1)
+        probabilities[suspects] = softmax(np.log(readings + 1e-12).mean(axis=1))
 
     def _judge(self, utterance: str, probabilities: NDArray[np.float32], vector: NDArray[np.float32]) -> Judgement:
         truncated = len(utterance) > text.MAX_CHARS

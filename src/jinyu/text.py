@@ -29,6 +29,7 @@ _CODE = re.compile(r"(?=[0-9A-Za-z_-]*\d{3})[0-9A-Za-z_-]{5,}")
 _URL = re.compile(r"(?:https?://|www\.)[^\s，。]+", re.I)
 _REPEAT = re.compile(r"([^0-9])\1{2,}")
 _SPACE = re.compile(r"\s+")
+_FULL_STOPS = "。.!?~ "
 # a comma or full stop between digits belongs to the number
 _CLAUSE_END = re.compile(r"(?:(?<!\d)[,.]|[,.](?!\d)|[，。！？；：!?;:~～…\s])+")
 
@@ -66,6 +67,12 @@ def _unmask(mask: re.Match[str]) -> str:
 def has_words(text: str) -> bool:
     """Whether there is at least one letter, ideograph or digit."""
     return any(c.isalnum() for c in text)
+
+
+def retellings(model_text: str) -> list[str]:
+    """The same said a little differently, five ways: without marks, as a question, after a filler, after courtesy, its first character lost."""
+    bare = _CLAUSE_END.sub("", model_text)
+    return [bare, model_text.rstrip(_FULL_STOPS) + "?", "那个" + model_text, "好的," + model_text, bare[1:] or bare]
 
 
 def clauses(text: str) -> list[tuple[int, int]]:
