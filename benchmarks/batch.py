@@ -139,6 +139,7 @@ def main() -> int:
     parser.add_argument("--workers", default="1", help="as of jinyu score (default: %(default)s)")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave the calls and the tables there")
     args = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     chance = random.Random(args.seed + 1)
     home = args.keep or Path(tempfile.mkdtemp(prefix="jinyu-batch-"))
     try:

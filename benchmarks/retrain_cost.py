@@ -1,7 +1,7 @@
 """What a retraining job takes, and what training only the head and the top layers costs against `--full`.
 
     python -m benchmarks.retrain_cost                   # 1,000 labels new to a model of the first harvest: the shortcut beside --full
-    python -m benchmarks.retrain_cost --shipped         # 1,000 labels for the shipped model, all shipped rows read again: the time alone
+    python -m benchmarks.retrain_cost --shipped         # 1,000 labels for the shipped model, as `--replay` has it by default: the time alone
 
 Each job is `training.retrain` as a team would run it, in a process of its own; labels are rows of later hands. The shipped model knows
 those rows, so that its figures after the job say nothing, and only the minutes are printed.
@@ -54,6 +54,10 @@ def main() -> None:
         found = {way: job(Path(tmp) / f"run{n}", labels, model, folder, *more) for n, (way, more) in enumerate(ways.items())}
     print(f"{args.labels} labels, {len(data.load('train', folder))} shipped rows")
     for way, result in found.items():
+        merged = result["phases"]["merge"]
+        print(
+            f"{way}: {merged['train_rows']} rows to read, from {merged['team_rows']} labels and {merged['shipped_rows']} shipped rows"
+        )
         phases = ", ".join(f"{name} {phase['seconds'] / 60:.1f}" for name, phase in result["phases"].items())
         print(f"{way}: {result['seconds'] / 60:.1f} minutes ({phases}), {result['peak_mb']} MB at most")
         if not args.shipped:

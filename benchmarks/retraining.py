@@ -16,6 +16,7 @@ import argparse
 import hashlib
 import json
 import sys
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -113,7 +114,7 @@ class Encoder:
         """(n, hidden) of n texts."""
         new = list(dict.fromkeys(t for t in texts if t not in self.known))
         if new:
-            self.known.update(zip(new, self.scorer.features(new)[1].astype(np.float32), strict=True))
+            self.known.update(zip(new, self.scorer.embed(new), strict=True))
         return np.stack([self.known[t] for t in texts])
 
 
@@ -185,7 +186,7 @@ def main() -> None:
     start = fit(encoder, taxonomy, harvest, validation)
     begun = figures(start, test)
     table: dict[tuple[str, int], list[tuple[float, float, int]]] = {}
-    refused = dict.fromkeys(READ, 0)
+    refused: dict[str, Counter[str]] = {how: Counter() for how in READ}
     for seed in range(args.seeds):
         for how in READ:
             rng = np.random.default_rng(seed)
@@ -194,10 +195,9 @@ def main() -> None:
                 readings += read(current, pool, how, args.n, args.noise, rng)
                 candidate = fit(encoder, taxonomy, harvest + readings, validation)
                 verdict = gate.compare(truth, current.answers(texts), candidate.answers(texts), draws=500)
-                if any(f["falls"] for f in verdict["figures"].values()):
-                    refused[how] += 1
-                else:
-                    current = candidate
+                fell = [name for name, f in verdict["figures"].items() if f["falls"]]
+                refused[how].update({"months": 1} | dict.fromkeys(fell, 1) if fell else {})
+                current = current if fell else candidate
                 found = sum("." not in r.leaf for r in readings)
                 table.setdefault((how, month), []).append((*figures(current, test), found))
                 print(f"seed {seed}, {how}, month {month} of {args.months}", file=sys.stderr)
@@ -209,7 +209,9 @@ def main() -> None:
     for month in range(1, args.months + 1):
         cells = [np.mean(table[how, month], axis=0) for how in READ]
         print(f"{month:>5}  " + "".join(f"{f1:>16.4f}  {recall:.4f}  {found:>10.0f}" for f1, recall, found in cells))
-    print("promotions refused: " + ", ".join(f"{how} {k} of {args.months * args.seeds}" for how, k in refused.items()))
+    for how, why in refused.items():
+        fell = ", ".join(f"{name} {n}" for name, n in why.most_common() if name != "months")
+        print(f"promotions refused, {how}: {why['months']} of {args.months * args.seeds}" + (f" ({fell})" if fell else ""))
 
 
 if __name__ == "__main__":

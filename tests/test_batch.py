@@ -1,5 +1,6 @@
 """A batch as a whole: killed and resumed, in workers, in every table format, and what it says of agents."""
 
+import errno
 import json
 
 import pytest
@@ -96,6 +97,41 @@ def test_an_unfinished_batch_of_other_settings_is_not_mixed_in(calls, tmp_path, 
     with pytest.raises(InputError, match=r"\(files\)"):
         score(calls, out, tiny)
     assert not score(calls, out, tiny, restart=True).resumed
+
+
+def test_a_full_disk_says_so_and_keeps_what_is_written(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    out.mkdir()
+    kept = journal.Journal(out, {"schema": 1})
+    kept.write({"call": 1})
+
+    class Full:
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        def close(self):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    handle = kept._handle
+    kept._handle = Full()
+    with pytest.raises(InputError, match=r"journal\.jsonl: cannot be written \(No space.*goes on from here"):
+        kept.write({"call": 2})
+    kept.close(finished=False)
+    handle.close()
+    assert journal.Journal(out, {"schema": 1}).done == 1
+
+
+def test_what_is_masked_leaves_nothing_unmasked_behind(tmp_path, tiny):
+    folder, out = tmp_path / "calls", tmp_path / "out"
+    folder.mkdir()
+    (folder / "13812345678.json").write_text("{", encoding="utf-8")
+    (folder / "a.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\n王女士：您好\n", encoding="utf-8")
+    batch.score_paths([folder], out, tiny, table_format="csv")
+    assert "王女士" in (out / "calls.csv").read_text(encoding="utf-8-sig")
+    batch.score_paths([folder], out, tiny, settings=Settings(redact=True))
+    written = {p.name: p.read_text(encoding="utf-8") for p in out.iterdir()}
+    assert set(written) == {"utterances.jsonl", "calls.jsonl", "agents.jsonl", "errors.jsonl"}
+    assert not [name for name, text in written.items() if "13812345678" in text or "王女士" in text]
 
 
 def test_two_at_once_are_refused(calls, tmp_path, tiny):

@@ -79,3 +79,17 @@ def test_near_pairs_counts_shared_trigrams():
     pairs = data.near_pairs(["这个不归我管的", "您好"], ["这个不归我管", "您好", "再见"])
     assert [(i, j) for i, j, _ in pairs] == [(0, 0), (1, 1)]
     assert pairs[0][2] == pytest.approx(4 / 5)
+
+
+def test_only_a_line_feed_ends_a_row(tiny_data, tmp_path):
+    folder = shutil.copytree(tiny_data, tmp_path / "data")
+    rows = [
+        {"id": str(i), "text": t, "leaf": "blaming", "industry": "银行", "hand": "H01"}
+        for i, t in enumerate(["一\u2028二\x85三", "四\u2029五"])
+    ]
+    (folder / "utterances" / "train.jsonl").write_text(
+        "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), encoding="utf-8"
+    )
+    assert [r.text for r in data.load("train", folder)] == [r["text"] for r in rows]
+    (folder / "phrases.jsonl").write_text("", encoding="utf-8")
+    assert data.load_phrases(folder) == []

@@ -2,11 +2,12 @@
 
 import json
 import re
+import zipfile
 
 import numpy as np
 import pytest
 
-from jinyu import InputError, drift
+from jinyu import InputError, drift, tables
 from jinyu.cli import main
 
 LEAVES = ["neutral.business", "greeting.open", "closing.farewell", "blaming"]
@@ -153,8 +154,6 @@ def test_batches_that_cannot_be_read(tmp_path, capsys):
 
 
 def test_every_table_format_reads_back_as_it_was_written(tmp_path):
-    from jinyu import tables
-
     row = {"text": "=1+1", "category": "blaming", "scenario": "", "probability": 0.5, "flagged": True, "model": {"name": "n", "version": "1", "sha256": "m"}}  # fmt: skip
     batches = []
     for kind in ("jsonl", "csv", "parquet"):
@@ -165,3 +164,32 @@ def test_every_table_format_reads_back_as_it_was_written(tmp_path):
         assert b.leaves == ["blaming"] * 2
         assert b.flagged.tolist() == [True, False]
         assert b.models == {"m"}
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_an_empty_text_is_not_the_word_none(tmp_path, kind):
+    row = {"text": "", "category": "neutral", "scenario": "business", "probability": 0.0, "flagged": False, "model.sha256": "m"}
+    tables.write(tmp_path / f"utterances.{kind}", kind, lambda: [row, {**row, "text": "好"}])
+    assert drift.read(tmp_path).texts == ["", "好"]
+
+
+def test_tables_that_other_programs_have_saved(tmp_path):
+    rows = [
+        {"text": "好的", "category": "greeting", "scenario": None},
+        {"text": "您好", "category": "greeting", "scenario": "open"},
+    ]
+    tables.write(tmp_path / "a.csv", "csv", lambda: rows)
+    (tmp_path / "a.csv").write_bytes((tmp_path / "a.csv").read_text(encoding="utf-8-sig").encode("gb18030"))
+    assert [row for _, row in tables.records(tmp_path / "a.csv")] == rows
+    (tmp_path / "b.csv").write_bytes(b"text\n\xff\xff\n")
+    with pytest.raises(InputError, match=r"b\.csv: row 1: damaged"):
+        list(tables.records(tmp_path / "b.csv"))
+    tables.write(tmp_path / "a.xlsx", "xlsx", lambda: rows)
+    with zipfile.ZipFile(tmp_path / "a.xlsx") as old, zipfile.ZipFile(tmp_path / "b.xlsx", "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name.endswith("sheet1.xml"):
+                content, n = re.subn(rb"(<sheetData|<dimension)", rb'<dimension ref="A1"/>\1', content, count=1)
+                assert n == 1
+            new.writestr(name, content)
+    assert [row for _, row in tables.records(tmp_path / "b.xlsx")] == rows

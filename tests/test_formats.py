@@ -330,6 +330,11 @@ def test_aliyun_lower_camel_with_numbers_as_strings(tmp_path: Path) -> None:
     assert rows(recording) == [(UNKNOWN, "0", 1020, 1770, "您好"), (UNKNOWN, "1", 2000, 3300, "我要退订业务")]
 
 
+def test_aliyun_result_written_as_a_string(tmp_path: Path) -> None:
+    sample = SAMPLES["aliyun"]
+    assert rows(read_one(tmp_path, {**sample, "Result": string(sample["Result"])})) == rows(read_one(tmp_path, sample))
+
+
 def test_aliyun_bare_list_takes_its_id_from_the_file(tmp_path: Path) -> None:
     recording = read_one(tmp_path, SAMPLES["aliyun_list"], "20240501-3021.json")
     assert recording.call_id == "20240501-3021"
@@ -427,6 +432,17 @@ def test_iflytek_v2_first_candidate_and_paragraph_marks(tmp_path: Path) -> None:
 
 
 # --- Huawei
+
+
+def test_segments_of_others_are_not_taken_for_huaweis_failed_ones(tmp_path: Path) -> None:
+    other = {"segments": [{"start_time": 0.0, "end_time": 3.2, "text": "您好", "speaker": "A"}]}
+    assert [(t.speaker, t.text) for t in read_one(tmp_path, other).turns] == [("A", "您好")]
+
+
+def test_funasr_without_times_or_words(tmp_path: Path) -> None:
+    said = [{"key": "a", "text": ""}, {"key": "b", "text": "<|zh|><|NEUTRAL|><|Speech|>您好。"}]
+    empty, spoken = recordings.read(write(tmp_path, "x.json", said))
+    assert (empty.turns, [(t.role, t.text) for t in spoken.turns]) == ((), [(UNKNOWN, "您好。")])
 
 
 def test_huawei_roles_and_the_wrapper_of_the_quality_check(tmp_path: Path) -> None:

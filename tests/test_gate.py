@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import yaml
 
 from training import data, gate
 from training.behaviour import Capability
@@ -184,10 +185,25 @@ def test_only_closed_cases_that_were_right_can_come_back(tmp_path, monkeypatch):
     cases = [("a", True, False), ("b", True, True), ("c", False, False), ("d", True, False)]
     lines = [json.dumps({"text": t, "flagged": f} | ({"open": True} if o else {})) for t, f, o in cases]
     (tmp_path / "missed.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    monkeypatch.setattr(gate, "decisions", lambda scorer, texts: [SimpleNamespace(flagged=t in scorer.flagged) for t in texts])
+
+    def decisions(scorer, texts):
+        leaves = {True: "hailing", False: "inquiry.hold"}
+        flags = [t in scorer.flagged for t in texts]
+        return [SimpleNamespace(flagged=f, leaf=SimpleNamespace(code=leaves[f])) for f in flags]
+
+    monkeypatch.setattr(gate, "decisions", decisions)
     # a was right and is wrong now; b is open; c was right and stays; d was wrong before
-    assert gate.missed(tmp_path / "missed.jsonl", Says("ab"), Says("")) == ["a"]
-    assert gate.missed(tmp_path / "none.jsonl", Says(""), Says("")) == []
+    assert gate.missed(tmp_path / "missed.jsonl", Says("ab"), Says(""), load()) == ["a"]
+    assert gate.missed(tmp_path / "missed.jsonl", Says("ab"), Says("ac"), load()) == ["c"]
+    assert gate.missed(tmp_path / "none.jsonl", Says(""), Says(""), load()) == []
+    # to this team hailing is no taboo, or no label at all
+    raw = yaml.safe_load((data.DATA / "taxonomy.yaml").read_text(encoding="utf-8"))
+    for became in ("neutral.business", ""):
+        (tmp_path / "map.yaml").write_text(f"hailing: {became}\n", encoding="utf-8")
+        raw["categories"].pop("hailing", None)
+        (tmp_path / "ours.yaml").write_text(yaml.safe_dump(raw, allow_unicode=True), encoding="utf-8")
+        scheme = load(tmp_path / "ours.yaml", tmp_path / "map.yaml")
+        assert gate.missed(tmp_path / "missed.jsonl", Says("ab"), Says("c"), scheme) == ["c"]
 
 
 def test_rows_of_leaves_that_one_model_does_not_know_are_left_out(tiny, tiny_data, monkeypatch):
@@ -198,6 +214,19 @@ def test_rows_of_leaves_that_one_model_does_not_know_are_left_out(tiny, tiny_dat
     assert got["flips"] == {"better": [], "worse": [], "other": []}
     monkeypatch.setattr(type(tiny), "leaves", property(lambda self: [x for x in self.taxonomy.codes if x != "blaming"]))
     assert gate.compare_split([r for r in rows if r.leaf == "blaming"], tiny, tiny, scheme, 0)["rows"] == 0
+
+
+def test_a_sentence_with_half_a_character_can_be_reported(monkeypatch):
+    from types import SimpleNamespace
+
+    def answers(scorer, texts, scheme):
+        leaf = np.array([scorer.says] * len(texts), dtype=object)
+        return gate.Answers(leaf, leaf, leaf == "blaming")
+
+    monkeypatch.setattr(gate, "answers", answers)
+    old, new = (SimpleNamespace(leaves=["blaming", "arrogant"], says=says) for says in ("blaming", "arrogant"))
+    got = gate.compare_split([data.Row("1", "好的\ud83d", "blaming", "", "team")], old, new, load(), 0)
+    assert json.dumps(got["flips"]["worse"][0]["text"], ensure_ascii=False).encode().decode() == r'"好的\\ud83d"'
 
 
 def test_speed_is_measured_interleaved():

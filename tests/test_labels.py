@@ -2,10 +2,12 @@
 
 import csv
 import json
+import zipfile
 
 import datasets
 import pytest
 
+from jinyu import tables
 from training import data, label_files, labels
 from training.scheme import load
 
@@ -122,6 +124,18 @@ def as_label_studio_min(tmp_path):
     return path
 
 
+def as_label_studio_min_among_data(tmp_path):
+    """Fields of the task before `id`, one of them called like a label; the answer is a taxonomy path, each region in a list."""
+    path = tmp_path / "among.json"
+    tasks = [
+        {"call": "c1", "label": "arrogant", "话": t, "text": t, "id": i, "judged": [{"taxonomy": [c.split(".")]}], "annotator": 1,
+         "annotation_id": i, "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z", "lead_time": 1.5}
+        for i, (t, c) in enumerate(SAID)
+    ]  # fmt: skip
+    path.write_text(json.dumps(tasks, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
 def as_argilla_1(tmp_path):
     record = {"inputs": None, "annotation_agent": "li", "status": "Validated", "prediction": None}
     records = [record | {"text": t, "annotation": c} for t, c in SAID]
@@ -150,14 +164,32 @@ def as_argilla_2(tmp_path):
 def as_argilla_datasets(tmp_path):
     columns = {
         "id": ["1", "2"], "text": [t for t, _ in SAID], "label.responses": [[c, "blaming"] for _, c in SAID],
-        "label.responses.users": [["u", "v"]] * 2, "label.responses.status": [["submitted", "discarded"]] * 2,
+        "label.responses.users": [["u", "v"]] * 2, "label.responses.status": [["submitted", "discarded"], [None, "discarded"]],
     }  # fmt: skip
     datasets.Dataset.from_dict(columns).save_to_disk(tmp_path / "argilla")
     return tmp_path / "argilla"
 
 
+def as_argilla_feedback_datasets(tmp_path):
+    """As argilla 1's format_as("datasets") has it; the last record has no answer yet."""
+    answers = [{"user_id": ["u", "v"], "value": [c, "blaming"], "status": [None, "discarded"]} for _, c in SAID]
+    columns = {
+        "text": [*(t for t, _ in SAID), "还没有人标"], "label": [*answers, None], "label-suggestion": ["blaming", None, "blaming"],
+        "label-suggestion-metadata": [{"agent": "m"}] * 3, "external_id": ["1", "2", "3"], "metadata": ["{}"] * 3,
+    }  # fmt: skip
+    datasets.Dataset.from_dict(columns).save_to_disk(tmp_path / "feedback")
+    return tmp_path / "feedback"
+
+
+def as_argilla_feedback_list(tmp_path):
+    """The same as JSON lines, a list of records in the column."""
+    records = [{"text": t, "leaf": [{"user_id": "u", "value": c, "status": "submitted"}], "leaf-suggestion": None} for t, c in SAID]
+    return write_jsonl(tmp_path / "list.jsonl", [*records, {"text": "未标", "leaf": None, "leaf-suggestion": "blaming"}])
+
+
 FORMS = [as_jsonl, as_json, as_csv, as_xlsx, as_parquet, as_dataset, as_datasets, as_reviews, as_label_studio, as_label_studio_taxonomy,
-         as_label_studio_min, as_argilla_1, as_argilla_feedback, as_argilla_2, as_argilla_datasets]  # fmt: skip
+         as_label_studio_min, as_label_studio_min_among_data, as_argilla_1, as_argilla_feedback, as_argilla_2, as_argilla_datasets,
+         as_argilla_feedback_datasets, as_argilla_feedback_list]  # fmt: skip
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda f: f.__name__)
@@ -170,6 +202,18 @@ def test_every_form_gives_the_same_labels(form, tmp_path):
 def test_csv_as_chinese_spreadsheets_save_it(tmp_path):
     for path in (as_csv(tmp_path, "gb18030"), as_csv(tmp_path, delimiter="\t", name="b.tsv")):
         assert [(x.text, x.leaf) for x in check(path).labels] == SAID
+
+
+def test_a_table_that_spreadsheets_and_we_have_written(tmp_path):
+    said = [("-好的吧", "neutral.business"), ("=您自己看着办", "arrogant")]
+    tables.write(tmp_path / "a.csv", "csv", lambda: [{"text": t, "leaf": c} for t, c in said])
+    assert [(x.text, x.leaf) for x in check(tmp_path / "a.csv").labels] == said
+    with zipfile.ZipFile(as_xlsx(tmp_path)) as old, zipfile.ZipFile(tmp_path / "b.xlsx", "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            assert (b'ref="A1:B3"' in content) == name.endswith("sheet1.xml")
+            new.writestr(name, content.replace(b'ref="A1:B3"', b'ref="A1"'))
+    assert [(x.text, x.leaf) for x in check(tmp_path / "b.xlsx").labels] == SAID
 
 
 def test_a_hub_data_set_is_streamed_by_name(monkeypatch, tmp_path):
@@ -220,6 +264,32 @@ PROBLEMS = [
     ({"text": "您好"}, "no label: it has text; name the column one of leaf, label"),
     ({"words": "您好", "label": "blaming"}, "no text: it has words, label; name the column one of text, utterance"),
     ({"text": "您好", "label": ["blaming", "arrogant"]}, "2 labels (blaming, arrogant); an utterance has one"),
+    (
+        {"data": {"words": "您好", "call": "c1"}, "annotations": [{"result": [{"value": {"choices": ["blaming"]}}]}]},
+        "no text: it has words, call; name the column one of text, utterance",
+    ),
+    (
+        {"words": "您好", "call": "c1", "id": 1, "choice": "blaming", "annotation_id": 1},
+        "no text: it has words, call, id, choice, annotation_id; name the column one of text, utterance",
+    ),
+    (
+        {"text": "您好", "label": "blaming", "id": 1, "annotator": 1, "annotation_id": 1},
+        "no label: no answer between id and annotator",
+    ),
+    (
+        {
+            "text": "您好",
+            "id": 1,
+            "leaf": [{"choices": ["blaming"]}, {"choices": ["arrogant"]}],
+            "annotator": 1,
+            "annotation_id": 1,
+        },
+        "2 labels (blaming, arrogant)",
+    ),
+    (
+        {"words": "您好", "label.responses": ["blaming"]},
+        "no text: it has words, label.responses; name the column one of text, utterance",
+    ),
     ({"text": "您好", "category": "blaming", "decision": "maybe"}, "decision is 'maybe'; expected confirm, reject or relabel"),
 ]
 
@@ -234,12 +304,13 @@ def test_all_problems_are_named_at_once_with_file_and_row(tmp_path):
     lines = [str(p) for p in found.stops]
     for number, (_, message) in enumerate(PROBLEMS, 1):
         assert lines[number - 1].startswith(f"{path}:{number}: {message}")
-    assert lines[len(PROBLEMS)].startswith(f"{path}:10: not JSON")
-    assert lines[len(PROBLEMS) + 1] == f"{path}:13: a list; expected an object with text and label"
+    after = len(PROBLEMS) + 1
+    assert lines[len(PROBLEMS)].startswith(f"{path}:{after}: not JSON")
+    assert lines[len(PROBLEMS) + 1] == f"{path}:{after + 3}: a list; expected an object with text and label"
     assert lines[len(PROBLEMS) + 2].startswith(f"{other}:4: unknown leaf 'blamin'; did you mean 'blaming'")
     assert lines[len(PROBLEMS) + 3].startswith(f"{tmp_path / 'none.csv'}: no such file")
     assert len(lines) == len(PROBLEMS) + 5
-    assert [x.where for x in found.labels] == [f"{path}:12", f"{other}:2"]
+    assert [x.where for x in found.labels] == [f"{path}:{after + 2}", f"{other}:2"]
 
 
 def test_heads_and_broken_files_are_named(tmp_path):

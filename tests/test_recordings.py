@@ -5,7 +5,7 @@ import json
 import pytest
 
 from jinyu import InputError, Role
-from jinyu.recordings import ReadOptions, find_files, read, read_lines
+from jinyu.recordings import ReadOptions, find_files, one_form, read, read_lines
 
 CALL = {
     "call_id": "c1",
@@ -49,6 +49,56 @@ def test_lines(tmp_path):
         (Role.AGENT, "再见"),
     ]
     assert call.call_id == "通话1"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("坐席：您好\n客户(138****1234)：怎么才接", [(Role.AGENT, None, "您好"), (Role.CUSTOMER, None, "怎么才接")]),
+        (
+            "坐席8001：您好\n客户A：嗯\n客户-张三：好",
+            [(Role.AGENT, None, "您好"), (Role.CUSTOMER, None, "嗯"), (Role.CUSTOMER, None, "好")],
+        ),
+        ("系统：欢迎\n坐席(8001)：您找别人", [(Role.BOT, None, "欢迎"), (Role.AGENT, None, "您找别人")]),
+        ("客户：喂\n[00:00:05.123 - 00:00:08.456] 坐席：您好", [(Role.CUSTOMER, None, "喂"), (Role.AGENT, None, "您好")]),
+        ("坐席 00:00:05\n您好\n说话人1 00:09 你好", [(Role.AGENT, None, "您好"), (Role.UNKNOWN, "说话人1", "你好")]),
+        ("坐席 00:05：您好", [(Role.AGENT, None, "您好")]),
+        ("坐席：约在\n明天下午2：30可以吗\n套餐1：99元", [(Role.AGENT, None, "约在 明天下午2：30可以吗 套餐1：99元")]),
+        ("坐席工号：8001\n坐席：您好\n我的工号：8001", [(Role.AGENT, None, "您好 我的工号：8001")]),
+    ],
+)
+def test_labels_of_lines(tmp_path, said, expected):
+    (call,) = read(write(tmp_path, "a.txt", said))
+    assert [(t.role, t.speaker, t.text) for t in call.turns] == expected
+    assert call.agent_id == ("8001" if said.startswith("坐席工号") else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("whisper.tsv", "start\tend\ttext\n0\t2300\t您好\n2400\t5000\t嗯\n", [(Role.UNKNOWN, None, 0), (Role.UNKNOWN, None, 2400)]),
+        ("whisper.json", '{"text": "您好。嗯"}', [(Role.UNKNOWN, None, None)]),
+        (
+            "a.csv",
+            "text,role\n您好,operator\n嗯,客户1\n呃,主叫\n",
+            [(Role.AGENT, None, None), (Role.CUSTOMER, None, None), (Role.UNKNOWN, "主叫", None)],
+        ),
+        ("a.csv", "text,speaker\n您好,客服\n嗯,user2\n", [(Role.AGENT, "客服", None), (Role.UNKNOWN, "user2", None)]),
+    ],
+)
+def test_who_speaks_in_tables(tmp_path, name, content, expected):
+    (call,) = read(write(tmp_path, name, content))
+    assert [(t.role, t.speaker, t.start_ms) for t in call.turns] == expected
+
+
+def test_of_a_call_in_several_forms_the_fullest_is_kept(tmp_path):
+    forms = [write(tmp_path, f"a.{suffix}", "") for suffix in ("json", "srt", "tsv", "wav")]
+    other = write(tmp_path, "b.wav", "")
+    for litter in ("._a.json", "~$a.xlsx"):
+        write(tmp_path, litter, "")
+    files = list(find_files([tmp_path], with_audio=True))
+    assert one_form(files, [tmp_path]) == ([forms[0], other], forms[1:])
+    assert one_form(files, [forms[1]]) == ([forms[0], forms[1], other], [forms[2], forms[3]])
 
 
 def test_table_groups_calls_and_needs_only_text(tmp_path):
@@ -173,5 +223,13 @@ def test_folders_are_searched_and_missing_paths_named(tmp_path):
 
 
 def test_stdin_lines_are_agent_utterances():
-    call = read_lines("您好\n\n 再见 \n")
+    call = read_lines("您好\n\n 再见 \n".encode())
     assert [(t.text, t.role) for t in call.turns] == [("您好", Role.AGENT), ("再见", Role.AGENT)]
+
+
+def test_stdin_lines_may_be_of_the_encodings_of_windows():
+    said = "这个不归我管，您找别人吧\n您好"
+    for data in (said.encode("gb18030"), said.encode("utf-16"), b"\xef\xbb\xbf" + said.encode()):
+        assert [t.text for t in read_lines(data).turns] == said.splitlines()
+    damaged = "这个不归我管，您找别人吧".encode()[:-1]
+    assert read_lines(damaged).turns[0].text.startswith("这个不归我管")

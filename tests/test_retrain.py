@@ -252,6 +252,101 @@ def test_accepting_more_noise_judges_again_and_trains_nothing(job, monkeypatch, 
     assert ran == [("train", 0.07), ("gate", 0.07), ("report", 0.07), ("gate", 1.0), ("report", 1.0)]
 
 
+def test_another_promise_calibrates_again_and_trains_nothing(job, monkeypatch, capsys):
+    argv, out, _ = job
+    ran = []
+
+    def phase(name):
+        return lambda work: ran.append((name, work.args.false_alarms_per_1000)) or {"pass": True, "reasons": []}
+
+    monkeypatch.setattr(retrain, "PHASES", {name: phase(name) for name in ("train", "calibrate", "gate", "report")})
+    assert retrain.main(argv) == 0, capsys.readouterr()
+    assert retrain.main([*argv, "--false-alarms-per-1000", "100"]) == 0, capsys.readouterr()
+    assert ran == [("train", None), ("calibrate", None), ("gate", None), ("report", None),
+                   ("calibrate", 100), ("gate", 100), ("report", 100)]  # fmt: skip
+    # what the few validation rows cannot promise is said at once, and the run stays as it was
+    before = (out / "run.json").read_bytes()
+    assert retrain.main([*argv, "--false-alarms-per-1000", "0.5"]) == 1
+    assert "0.5 false alarms per 1,000 cannot be promised with 80% confidence from 72 labelled decent" in capsys.readouterr().err
+    assert (out / "run.json").read_bytes() == before
+    assert len(ran) == 7
+
+
+def test_a_base_that_cannot_be_opened_is_said_at_once_and_may_be_corrected(job, tiny_base, tmp_path, monkeypatch, capsys):
+    argv, out, _ = job
+    ran = []
+
+    def fit(work):
+        ran.append(retrain.recipe(work.args).base_model)
+        assert not (out / "recipe.json").exists()
+        (out / "recipe.json").write_text("{}", encoding="utf-8")
+        (out / "checkpoints").mkdir()
+        if len(ran) == 1:
+            raise data.DataError("cut short")
+        return {}
+
+    monkeypatch.setattr(retrain, "PHASES", {"merge": lambda _: {}, "train": fit, "gate": lambda _: {"pass": True, "reasons": []}})
+    assert retrain.main([*argv, "--base-model", str(tmp_path / "nowhere")]) == 1
+    assert f"{tmp_path / 'nowhere'} is neither a model directory nor a hub name" in capsys.readouterr().err
+    assert not ran
+    assert retrain.main(argv) == 1
+    assert retrain.main([*argv, "--base-model", str(tiny_base)]) == 0, capsys.readouterr()
+    assert ran[1] == str(tiny_base)
+    assert retrain.main(argv) == 1
+    assert "begun with other settings (base_model differ)" in capsys.readouterr().err
+
+
+def test_a_published_model_goes_on_as_ours(tmp_path, monkeypatch):
+    from transformers import AutoConfig, BertConfig
+
+    configs = {"ours/jinyu": BertConfig(mean_pooling_layer=True), "hfl/chinese-macbert-base": BertConfig()}
+    monkeypatch.setattr(AutoConfig, "from_pretrained", configs.__getitem__)
+
+    def recipe(name):
+        return retrain.recipe(retrain.parser().parse_args(["--labels", "x", "--out", str(tmp_path), "--base-model", name]))
+
+    assert (recipe("ours/jinyu").epochs, recipe("ours/jinyu").top, recipe("ours/jinyu").encoder_lr) == (2, 4, 7e-5)
+    assert recipe("hfl/chinese-macbert-base") == train.Recipe(base_model="hfl/chinese-macbert-base")
+
+
+RANGES = [
+    ("--noise", "-0.1"),
+    ("--noise", "7"),
+    ("--held", "1"),
+    ("--held", "nan"),
+    ("--replay", "2"),
+    ("--replay", "-1"),
+    ("--cap", "0"),
+]
+
+
+@pytest.mark.parametrize(("option", "value"), RANGES, ids=map("=".join, RANGES))
+def test_shares_out_of_range_are_named(option, value, tmp_path, capsys):
+    with pytest.raises(SystemExit) as caught:
+        retrain.main(["--labels", "x", "--out", str(tmp_path / "run"), f"{option}={value}"])
+    assert caught.value.code == 2
+    assert "--held from 0 to less than 1" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_odd_characters_in_labels_come_through(job, tiny_data, tmp_path, monkeypatch):
+    argv, out, _ = job
+    texts = ["好的\ud83d您自己看", "一句\u2028两句\u2029三句\x85四句"]
+    lines = [json.dumps({"text": t, "label": "neutral.business"}) + "\n" for t in texts]
+    (tmp_path / "odd.jsonl").write_text("".join(lines), encoding="utf-8")
+    argv[1] = str(tmp_path / "odd.jsonl")
+    seen = {}
+    phases = {
+        "validate": retrain.validate,
+        "merge": retrain.merge_data,
+        "gate": lambda work: seen.update(labels=work.labels()) or {"pass": True, "reasons": []},
+    }
+    monkeypatch.setattr(retrain, "PHASES", phases)
+    assert retrain.main([*argv, "--held", "0"]) == 0
+    assert [x.text for x in seen["labels"]] == texts
+    assert {r.text for r in data.load("train", out / "data")} >= set(texts)
+
+
 def test_bad_labels_stop_the_job_with_all_problems(job, tmp_path, monkeypatch, capsys):
     argv, out, model = job
     bad = write(tmp_path / "bad.jsonl", [("您好", "nothing"), ("", "blaming"), ("您到底要不要办", "blaming")])

@@ -176,6 +176,13 @@ def test_silence_is_what_nobody_speaks_in():
     assert ask("{silence: {less_than: 2}}", made) == ("fail", [0, 2])
 
 
+def test_the_queue_behind_an_announcement_is_nobodys_silence():
+    made = call(
+        ("b", "请稍候", None, 0, 5), ("a", "您好", None, 95, 97), ("b", "请评价", None, 100, 101), ("c", "嗯", None, 105, 106)
+    )
+    assert ask("{silence: {at_most: 4}}", made) == ("pass", [2, 3])
+
+
 def test_silence_outside_holds():
     asked = call(("a", "请稍等", HOLD, 0, 2), ("c", "好", None, 3, 4), ("a", "久等了", BACK, 100, 102), ("c", "嗯", None, 107, 108))
     assert ask("{silence: {at_most: 60}}", asked) == ("fail", [1, 2])

@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import ClassVar
 
+import numpy as np
 import pytest
 from made_calls import BACK, HOLD, ROOT, TAXONOMY, TWO, call, judged
 
@@ -108,12 +109,31 @@ def test_the_long_hold_of_the_sample_call_was_announced():
 
 @pytest.mark.parametrize(
     ("text", "result"),
-    [("您妈妈的账户和他妈妈的手机", "pass"), ("麻烦报一下他妈的电话", "pass"), ("他妈的烦死了", "fail"), ("你給我滾蛋", "fail")],
+    [
+        ("您妈妈的账户和他妈妈的手机", "pass"),
+        ("那您之前身体没有病吧", "pass"),
+        ("这个是他妈的医保，不是您的", "pass"),
+        ("您神经病学科的号已经约好", "pass"),
+        ("你有病吧", "fail"),
+        ("您神经病啊", "fail"),
+        ("麻烦报一下他妈的电话", "pass"),
+        ("他妈的烦死了", "fail"),
+        ("你給我滾蛋", "fail"),
+    ],
 )
 def test_the_knock_out_for_abuse_does_not_hit_the_innocent(text, result):
     score = Scorecard.load().judge(*call(("a", text, None)))
     assert {i.item_id: i.result for i in score.items}["no_abuse"] == result
     assert score.auto_fail is (result == "fail")
+
+
+def test_thanks_in_the_last_words_of_a_call_need_no_answer():
+    last = [("a", "祝您生活愉快，再见", "closing.farewell"), ("c", "好的谢谢再见", None)]
+    results = [
+        {i.item_id: i.result for i in Scorecard.load().judge(*call(*turns)).items}["answer_thanks"]
+        for turns in (last, [*last, ("a", "嗯", None)], [*last, ("a", "不客气", "appreciation.accept_thanks")])
+    ]
+    assert results == ["na", "fail", "pass"]
 
 
 # ---- the commands and the call record ----
@@ -126,8 +146,14 @@ class Hand:
     thresholds: ClassVar = {"blaming": 0.5}
     model = SimpleNamespace(info=SimpleNamespace(sha256="0" * 64))
 
+    def features(self, texts):
+        return np.zeros((len(texts), 1)), np.zeros((len(texts), 1))
+
+    def judge(self, text, *features):
+        return judged(text, "blaming" if "不看" in text else "greeting.open" if "您好" in text else "neutral.business")
+
     def score_many(self, texts):
-        return [judged(t, "blaming" if "不看" in t else "greeting.open" if "您好" in t else "neutral.business") for t in texts]
+        return [self.judge(t) for t in texts]
 
 
 @pytest.fixture

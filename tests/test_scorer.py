@@ -107,13 +107,13 @@ def test_threads_do_not_change_the_answer(tiny_run):
 
 
 def test_a_suspect_is_read_again_in_other_forms(tiny, monkeypatch):
-    from jinyu import scorer, text
+    from jinyu import text
 
     said = "您好,这个不归我管"
     plain = tiny._engine.run([said])[0][0]
-    monkeypatch.setattr(scorer, "SUSPECT", 2.0)
+    monkeypatch.setattr(tiny, "suspect", 2.0)
     np.testing.assert_allclose(tiny.predict_proba([said])[0], plain, atol=1e-5)
-    monkeypatch.setattr(scorer, "SUSPECT", 0.0)
+    monkeypatch.setattr(tiny, "suspect", 0.0)
     mean = np.exp(np.log(tiny._engine.run([said, *text.retellings(said)])[0]).mean(0))
     np.testing.assert_allclose(tiny.predict_proba([said])[0], mean / mean.sum(), atol=1e-5)
     assert np.abs(mean - plain).max() > 1e-4
@@ -122,5 +122,11 @@ def test_a_suspect_is_read_again_in_other_forms(tiny, monkeypatch):
 def test_retellings_say_the_same_and_always_something():
     from jinyu.text import retellings
 
-    assert retellings("您好,不归我管。") == ["您好不归我管", "您好,不归我管?", "那个您好,不归我管。", "好的,您好,不归我管。", "好不归我管"]
+    assert retellings("您好,不归我管。") == [
+        "您好不归我管",
+        "您好,不归我管?",
+        "那个您好,不归我管。",
+        "好的,您好,不归我管。",
+        "好不归我管",
+    ]
     assert all(retellings("喂"))

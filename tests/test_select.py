@@ -1,6 +1,7 @@
 """What people should read, and what may be concluded from it: arithmetic by hand, and coverage by simulation."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -217,3 +218,37 @@ def test_results_that_cannot_be_read(tmp_path):
         select.read_results(tmp_path)
     with pytest.raises(InputError, match="no such folder"):
         select.read_results(tmp_path / "gone")
+
+
+def test_an_empty_text_of_a_csv_is_nobody_s_to_read(tmp_path):
+    row = {
+        "call_id": "c",
+        "turn_id": "1",
+        "category": "neutral",
+        "scenario": "business",
+        "probability": 0.5,
+        "taboo_probability": 0.0,
+    }
+    select.tables.write(tmp_path / "utterances.csv", "csv", lambda: [{"text": "", **row}, {"text": "好的", **row}])
+    results = select.read_results(tmp_path)
+    assert (results.texts, results.rows, results.silent) == (["好的"], [2], 1)
+
+
+def test_labels_may_be_names_for_people(batch, tmp_path, tiny_data):
+    results, taxonomy = select.read_results(batch), data.load_taxonomy(tiny_data)
+    path = tmp_path / "l.jsonl"
+    rows = [
+        {"row": i, "text": results.texts[i - 1], "why": "audit", "leaf": said}
+        for i, said in enumerate(["请客户等候", "Farewell", "greeting"], 1)
+    ]
+    path.write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
+    labels = select.read_labels([path], results, taxonomy)
+    assert [(x.category, x.leaf) for x in labels.values()] == [
+        ("inquiry", "inquiry.hold"), ("closing", "closing.farewell"), ("greeting", "greeting"),
+    ]  # fmt: skip
+    same = replace(taxonomy, leaves=tuple(replace(leaf, zh="同名") for leaf in taxonomy.leaves[:2]))
+    path.write_text(json.dumps(rows[0] | {"leaf": "同名"}) + "\n", encoding="utf-8")
+    with pytest.raises(
+        data.DataError, match=r"row 1: '同名' names 2 leaves \(greeting\.open, greeting\.outbound\); write the code"
+    ):
+        select.read_labels([path], results, same)

@@ -62,6 +62,19 @@ def test_given_roles_stand(options):
     assert assign_roles(said, None, **options) == (said, RoleFinding("given", 1.0, None))
 
 
+def test_where_one_side_is_named_the_only_other_party_is_the_other_side():
+    said = [Turn("您好", speaker="王芳"), Turn("喂", CUSTOMER, speaker="客户"), Turn("嗯", speaker="王芳")]
+    assert roles(assign_roles(Recording("c", tuple(said)), None)[0]) == [AGENT, CUSTOMER, AGENT]
+    assert roles(assign_roles(Recording("c", (*said, Turn("哦", speaker="李")), None), None)[0]) == [
+        UNKNOWN,
+        CUSTOMER,
+        UNKNOWN,
+        UNKNOWN,
+    ]
+    menu = (Turn("普通话服务请按1", speaker="王芳"), *said[1:2])
+    assert roles(assign_roles(Recording("c", menu), None)[0]) == [UNKNOWN, CUSTOMER]
+
+
 def test_a_call_without_turns_needs_no_review():
     silent = Recording("c", ())
     found, finding = assign_roles(silent, None)

@@ -203,7 +203,7 @@ def test_evaluation_writes_a_card_that_holds_its_figures(tiny_copy, tiny_data, t
 
     result = evaluate.evaluate(tiny_copy, "test", tiny_data, real).result
     card.write(tiny_copy, result)
-    assert set(result["summary"]) == {"jinyu", "keyword list", "TF-IDF + LR", "frozen encoder + LR"}
+    assert set(result["summary"]) == {"jinyu", "jinyu, read once", "keyword list", "TF-IDF + LR", "frozen encoder + LR"}
     written = (tiny_copy / "README.md").read_text(encoding="utf-8")
     assert f"{result['summary']['jinyu']['category_macro_f1']:.4g}" in written
     assert (tiny_copy / "confusion.png").stat().st_size > 1000

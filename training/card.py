@@ -70,7 +70,9 @@ Pairs written for one trait each (a sentence passes if it is judged taboo or dec
 
 ## How it decides
 Temperature {temperature}; flagged from a taboo probability of {thresholds}. The threshold was chosen on validation: {promise}.
-An utterance longer than a window is read in overlapping windows; the worst one decides.
+An utterance longer than a window is read in overlapping windows; the worst one decides. One that looks like taboo is read again in five other
+forms (without marks, as a question, after a filler, after courtesy, its first character lost), and the mean in logarithms decides: the column
+"read once" is without that.
 
 ## What it is made of
 Layers of `{base_model}` used: {layers}, the mean over tokens, fine-tuned for {epochs} epochs with `python -m training.train`{averaged}; settings in

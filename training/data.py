@@ -111,12 +111,12 @@ def file_digest(split: str, data: Path = DATA) -> str:
 def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """(where, record) of a JSONL file."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        *lines, last = path.read_text(encoding="utf-8").split("\n")  # not splitlines: U+2028 may stand in a text
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}); run from a checkout, or name --data") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate([*lines, last] if last else lines, 1):
         where = f"{path}:{number}"
         try:
             record = json.loads(line)

@@ -26,6 +26,7 @@ from training import baselines, behaviour, card, data
 from training.baselines import Judged
 from training.calibrate import threshold_for
 
+ONCE = "jinyu, read once"  # suspects are not read again: what the second reading gives
 REAL = data.DATA.parent.parent / "shared" / "real" / "jddc_asap_agent_segments.jsonl"
 
 
@@ -186,7 +187,7 @@ class Measured:
 
 
 def evaluate(model: Path, split: str, folder: Path = data.DATA, real_path: Path = REAL, quick: bool = False) -> Measured:
-    """Every figure of one model directory: the product's, the baselines', the behaviour suite, the details.
+    """Every figure of one model directory: the product's (and without its second reading), the baselines', the behaviour suite, the details.
 
     `quick` leaves out the baselines and the behaviour suite.
     """
@@ -196,6 +197,9 @@ def evaluate(model: Path, split: str, folder: Path = data.DATA, real_path: Path 
     judgements, real = scorer.score_many(texts), scorer.score_many(real_texts)
     judges = {"jinyu": (judged(judgements), judged(real))}
     if not quick:
+        once = Scorer.load(model)
+        once.suspect = np.inf
+        judges[ONCE] = (judged(once.score_many(texts)), judged(once.score_many(real_texts)))
         judges |= baselines.measure(scorer, texts, real_texts, folder)
     taboo, read = read_as_taboo(real_texts, folder)
     summary = {name: figures(rows, own, on_real if real else None, taboo) for name, (own, on_real) in judges.items()}
@@ -219,12 +223,12 @@ def print_summary(result: dict[str, Any]) -> None:
     """The table on stdout."""
     names = list(result["summary"])
     print(f"{result['split']}: {result['rows']} rows; real speech: {result['real_sentences']} sentences")
-    print(f"{'':36}" + "".join(f"{n:>16}" for n in names))
+    print(f"{'':40}" + "".join(f"{n:>20}" for n in names))
     for key in result["summary"][names[0]]:
-        print(f"{key:36}" + "".join(f"{result['summary'][n].get(key, float('nan')):16.4f}" for n in names))
+        print(f"{key:40}" + "".join(f"{result['summary'][n].get(key, float('nan')):20.4f}" for n in names))
     d = result["detail"]
     print(
-        f"{'leaf_accuracy':36}{d['leaf_accuracy']:16.4f}\n{'kind_macro_f1':36}{d['kind_macro_f1']:16.4f}\n{'ece':36}{d['ece']:16.4f}"
+        f"{'leaf_accuracy':40}{d['leaf_accuracy']:20.4f}\n{'kind_macro_f1':40}{d['kind_macro_f1']:20.4f}\n{'ece':40}{d['ece']:20.4f}"
     )
     for category, f in (d["kinds"] | d["categories"]).items():
         print(f"  {category:14} precision {f['precision']:.3f} recall {f['recall']:.3f} f1 {f['f1']:.3f} rows {f['rows']}")

@@ -159,7 +159,7 @@ def compare_split(rows: list[data.Row], old: Scorer, new: Scorer, scheme: Scheme
         result["flips"][side].append(
             {
                 "id": shared[i].id,
-                "text": texts[i],
+                "text": texts[i].encode(errors="backslashreplace").decode(),  # lone surrogates, which no report can hold
                 "truth": shared[i].leaf,
                 "old": str(before.category[i]),
                 "new": str(after.category[i]),
@@ -168,15 +168,27 @@ def compare_split(rows: list[data.Row], old: Scorer, new: Scorer, scheme: Scheme
     return result | compare(truth, before, after, seed)
 
 
-def missed(path: Path, old: Scorer, new: Scorer) -> list[str]:
-    """Closed cases that the current model judges right and the candidate does not."""
+def missed(path: Path, old: Scorer, new: Scorer, scheme: Scheme) -> list[str]:
+    """Closed cases that the current model judges right and the candidate does not.
+
+    The cases are ours: where a team's taxonomy no longer holds for taboo what the current model answers, or now does, a case asks nothing.
+    """
+
+    def taboo(code: str) -> bool:
+        leaf = scheme.leaf(code)
+        return leaf is not None and scheme.taxonomy.kind_of(leaf.split(".")[0]) is Kind.TABOO
+
     if not path.exists():
         return []
     cases = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     cases = [c for c in cases if not c.get("open")]
     texts = [c["text"] for c in cases]
     both = zip(cases, decisions(old, texts), decisions(new, texts), strict=True) if cases else []
-    return [c["text"] for c, before, after in both if before.flagged == c["flagged"] != after.flagged]
+    return [
+        c["text"]
+        for c, before, after in both
+        if before.flagged == c["flagged"] != after.flagged and taboo(before.leaf.code) == c["flagged"]
+    ]
 
 
 def capabilities(old: list[behaviour.Capability], new: list[behaviour.Capability], seed: int, draws: int = DRAWS) -> dict[str, Any]:
@@ -231,7 +243,7 @@ def judge(run: Path, current: Path, folder: Path, scheme: Scheme, seed: int = 17
         "current": old.model.info.sha256,
         "candidate": new.model.info.sha256,
         "splits": {name: compare_split(rows, old, new, scheme, seed) for name, rows in splits.items()},
-        "missed": missed(folder / "missed.jsonl", old, new),
+        "missed": missed(folder / "missed.jsonl", old, new, scheme),
     }
     result["new_leaves"] = new_leaves(splits, old, new, scheme, data.load("train", folder))
     suites = (

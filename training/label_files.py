@@ -18,14 +18,17 @@ import csv
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from jinyu.tables import encoding, uncell
 from training.data import DataError
 
 TEXT = ("text", "utterance", "sentence", "文本", "话术", "内容", "坐席话术")
 LABEL = ("leaf", "label", "标签", "人工标签", "类别")
 REVIEWER = ("reviewer", "annotator", "user_id", "质检员", "标注人")
+ANSWER = ("user_id", "value", "status")  # what argilla 1 keeps of each answer, where a question is a column
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".xlsx")
 Record = dict[str, Any]
 
@@ -67,6 +70,8 @@ def readings(where: str, record: Record) -> Iterator[Found]:
         yield from _argilla_1(where, record)
     elif "annotation_id" in record:
         yield _label_studio_min(where, record)
+    elif any(_answers(value) is not None or f"{name}-suggestion" in record for name, value in record.items()):
+        yield from _argilla_columns(where, record)
     else:
         yield _plain(where, record)
 
@@ -74,11 +79,14 @@ def readings(where: str, record: Record) -> Iterator[Found]:
 def _plain(where: str, record: Record) -> Found:
     text, label = (next((name for name in names if name in record), None) for names in (TEXT, LABEL))
     if text is None or label is None:
-        missing, names = ("text", TEXT) if text is None else ("label", LABEL)
-        has = ", ".join(map(str, record)) or "nothing"
-        return Found(where, fault=f"no {missing}: it has {has}; name the column one of {', '.join(names)}")
+        return _missing(where, *(("text", TEXT) if text is None else ("label", LABEL)), record)
     reviewer = next((str(record[name]) for name in REVIEWER if record.get(name)), "")
     return _found(where, record[text], record[label], reviewer)
+
+
+def _missing(where: str, what: str, names: Iterable[str], fields: Record) -> Found:
+    has = ", ".join(map(str, fields)) or "nothing"
+    return Found(where, fault=f"no {what}: it has {has}; name the column one of {', '.join(names)}")
 
 
 def _review(where: str, record: Record) -> Found:
@@ -94,17 +102,23 @@ def _review(where: str, record: Record) -> Found:
 
 def _label_studio(where: str, task: Record) -> Iterator[Found]:
     data = task["data"]
-    text = next((data[name] for name in TEXT if name in data), None)
-    if text is None and len(strings := [v for v in data.values() if isinstance(v, str)]) == 1:
-        text = strings[0]
+    name = _text_of(data)
     for annotation in task["annotations"] or ():
         if annotation.get("was_cancelled"):
             continue
         by = annotation.get("completed_by")
         reviewer = str(by.get("email") or by.get("id")) if isinstance(by, dict) else str(by or "")
         answers = [a for result in annotation.get("result") or () if (a := _choice(result.get("value") or {}))]
-        if answers:
-            yield _found(where, text, answers if len(answers) > 1 else answers[0], reviewer)
+        if answers and name is None:
+            yield _missing(where, "text", TEXT, data)
+        elif answers:
+            yield _found(where, data[name], answers if len(answers) > 1 else answers[0], reviewer)
+
+
+def _text_of(data: Record) -> str | None:
+    """The field of a task's data that holds the text: one of `TEXT`, or the only one with a string."""
+    strings = [name for name, value in data.items() if isinstance(value, str)]
+    return next((name for name in TEXT if name in data), strings[0] if len(strings) == 1 else None)
 
 
 def _choice(value: Record) -> Any:
@@ -117,15 +131,20 @@ def _choice(value: Record) -> Any:
 
 
 def _label_studio_min(where: str, task: Record) -> Found:
-    known = {*TEXT, "id", "annotator", "annotation_id", "created_at", "updated_at", "lead_time", "comment"}
-    text = next((task[name] for name in TEXT if name in task), None)
-    answers = [task[n] for n in (*LABEL, "choice", "sentiment") if task.get(n)] or [
-        v for k, v in task.items() if k not in known and v
-    ]
-    label = answers[0] if answers else None
-    if isinstance(label, dict):
-        label = _choice(label)
-    return _found(where, text, label, str(task.get("annotator") or ""))
+    """One object: the task's data, `id`, a key for each control, `annotator`, `annotation_id` and more."""
+    names = list(task)
+    start = names.index("id") if "id" in task else 0
+    end = names.index("annotator" if "annotator" in task else "annotation_id")
+    name = next((n for n in TEXT if n in task), None) or _text_of({n: task[n] for n in names[:start]})
+    if name is None:
+        return _missing(where, "text", TEXT, task)
+    controls = [n for n in names[start:end] if n not in ("id", "comment", name) and task[n]]
+    if not controls:
+        return Found(where, fault="no label: no answer between id and annotator; label the task, or, if a control is called as a field "
+                     "of the data is, export as JSON")  # fmt: skip
+    label = task[next((n for n in (*LABEL, "choice", "sentiment") if n in controls), controls[0])]
+    regions = [_choice(x) if isinstance(x, dict) else x for x in (label if isinstance(label, list) else [label])]
+    return _found(where, task[name], regions[0] if len(regions) == 1 else regions, str(task.get("annotator") or ""))
 
 
 def _argilla(where: str, record: Record) -> Iterator[Found]:
@@ -148,13 +167,29 @@ def _argilla(where: str, record: Record) -> Iterator[Found]:
 
 def _argilla_flat(where: str, record: Record) -> Iterator[Found]:
     name = _question({k.removesuffix(".responses"): v for k, v in record.items() if k.endswith(".responses")})
-    text = next((record[n] for n in TEXT if n in record), None)
+    text = next((n for n in TEXT if n in record), None)
     values = record[f"{name}.responses"] or []
     users = record.get(f"{name}.responses.users") or [""] * len(values)
     states = record.get(f"{name}.responses.status") or ["submitted"] * len(values)
     for value, user, status in zip(values, users, states, strict=False):
-        if status == "submitted" and value is not None:
-            yield _found(where, text, value, str(user or ""))
+        if status in (None, "submitted") and value is not None:
+            yield _found(where, record[text], value, str(user or "")) if text else _missing(where, "text", TEXT, record)
+
+
+def _argilla_columns(where: str, record: Record) -> Iterator[Found]:
+    """Feedback data of argilla 1 as `datasets`: fields and questions are columns."""
+    questions = {name: found for name, value in record.items() if (found := _answers(value)) is not None}
+    fields = {name: value for name, value in record.items() if name not in questions}
+    yield from _argilla(where, {"fields": fields, "responses": questions})
+
+
+def _answers(value: Any) -> list[Record] | None:
+    """The answers in a column, which `datasets` gives as lists by name or as a list of records; None if it is another column."""
+    if isinstance(value, dict) and value.keys() >= set(ANSWER):
+        return [dict(zip(ANSWER, one, strict=True)) for one in zip(*(value[name] or () for name in ANSWER), strict=False)]
+    if isinstance(value, list) and value and all(isinstance(x, dict) and x.keys() >= set(ANSWER) for x in value):
+        return value
+    return None
 
 
 def _argilla_1(where: str, record: Record) -> Iterator[Found]:
@@ -204,25 +239,12 @@ def _records(source: str) -> Iterator[tuple[str, Record | str]]:
         yield source, f"a {suffix or 'nameless'} file; expected one of {', '.join(SUFFIXES)}, or a datasets directory"
 
 
-def _encoding(path: Path) -> str | None:
-    """utf-8-sig or, as Chinese spreadsheets save CSV, gb18030; None if it is neither."""
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            with path.open(encoding=encoding, newline="") as file:
-                while file.read(1 << 20):
-                    pass
-        except UnicodeDecodeError:
-            continue
-        return encoding
-    return None
-
-
 def _jsonl(path: Path) -> Iterator[tuple[str, Record | str]]:
-    encoding = _encoding(path)
-    if encoding is None:
+    name = encoding(path)
+    if name is None:
         yield str(path), "neither UTF-8 nor GB18030; save it as UTF-8"
         return
-    with path.open(encoding=encoding, newline="\n") as file:
+    with path.open(encoding=name, newline="\n") as file:
         for number, line in enumerate(file, 1):
             if line.strip():
                 try:
@@ -237,7 +259,7 @@ def _jsonl(path: Path) -> Iterator[tuple[str, Record | str]]:
 def _json(path: Path) -> Iterator[tuple[str, Record | str]]:
     """One JSON value is not streamed: exports are this way. Rows are the places in its list, from 1."""
     try:
-        value = json.loads(path.read_text(encoding=_encoding(path) or "utf-8"))
+        value = json.loads(path.read_text(encoding=encoding(path) or "utf-8"))
     except ValueError:
         yield from _jsonl(path)  # JSON lines under another name, or each line's fault
         return
@@ -252,14 +274,14 @@ def _json(path: Path) -> Iterator[tuple[str, Record | str]]:
 
 
 def _csv(path: Path, delimiter: str) -> Iterator[tuple[str, Record | str]]:
-    encoding = _encoding(path)
-    if encoding is None:
+    name = encoding(path)
+    if name is None:
         yield str(path), "neither UTF-8 nor GB18030; save it as UTF-8"
         return
-    with path.open(encoding=encoding, newline="") as file:
+    with path.open(encoding=name, newline="") as file:
         reader = csv.reader(file, delimiter=delimiter)
         try:
-            yield from _table(str(path), ((start, row) for start, row in _numbered(reader)))
+            yield from _table(str(path), ((start, [uncell(cell) for cell in row]) for start, row in _numbered(reader)))
         except csv.Error as error:  # most often a quote that is never closed
             yield f"{path}:{reader.line_num}", f"not a CSV table from here on ({error}); look for a quote that is not closed"
 
@@ -282,7 +304,9 @@ def _xlsx(path: Path) -> Iterator[tuple[str, Record | str]]:
         yield str(path), f"not a spreadsheet ({error}); save it again as XLSX, or as CSV"
         return
     try:
-        yield from _table(str(path), enumerate(([*row] for row in book.worksheets[0].iter_rows(values_only=True)), 1))
+        sheet = book.worksheets[0]
+        sheet.reset_dimensions()  # some programs write a wrong size, and rows beyond it would be lost
+        yield from _table(str(path), enumerate(([*row] for row in sheet.iter_rows(values_only=True)), 1))
     finally:
         book.close()
 
@@ -299,7 +323,7 @@ def _table(name: str, rows: Iterable[tuple[int, list[Any]]]) -> Iterator[tuple[s
                 yield f"{name}:{number}", f"the head is {', '.join(head)}; expected {columns}"
                 return
             continue
-        yield f"{name}:{number}", dict(zip(head, row, strict=False))
+        yield f"{name}:{number}", dict(zip_longest(head, row[: len(head)]))
 
 
 def _datasets(source: str, kind: str) -> Iterator[tuple[str, Record | str]]:
@@ -324,12 +348,17 @@ def _datasets(source: str, kind: str) -> Iterator[tuple[str, Record | str]]:
         return
     splits = dict(loaded) if isinstance(loaded, dict) else {"": loaded}
     for split, rows in splits.items():
-        names = {k: f for k, f in (rows.features or {}).items() if isinstance(f, datasets.ClassLabel)}
+        features = rows.features or {}
+        names = {k: f for k, f in features.items() if isinstance(f, datasets.ClassLabel)}
+        inner = {k: getattr(f, "feature", f) for k, f in features.items()}
+        questions = [k for k, f in inner.items() if isinstance(f, dict) and f.keys() >= set(ANSWER)]
         try:
             for number, record in enumerate(rows, 1):
                 for column, feature in names.items():
                     if isinstance(record[column], int):
                         record[column] = feature.int2str(record[column]) if record[column] >= 0 else None
+                for column in questions:
+                    record[column] = record[column] or dict.fromkeys(ANSWER)  # None: nobody has answered
                 yield f"{source}:{split + ':' if split else ''}{number}", record
         except Exception as error:
             yield source, f"cannot be read to its end ({str(error).splitlines()[0]}); write it again"

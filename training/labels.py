@@ -9,13 +9,13 @@ readings of one utterance that disagree, repeats, and copies or near copies of w
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jinyu import tables
 from jinyu import text as textmod
 from training import data, label_files
 from training.data import DataError, Row, near_pairs
@@ -145,8 +145,7 @@ def _without_copies(labels: list[Label], measured: dict[str, list[Row]], problem
 
 def write_problems(problems: list[Problem], path: Path) -> None:
     """JSON lines: where, kind, what."""
-    lines = [json.dumps({"where": p.where, "kind": p.kind, "what": p.what}, ensure_ascii=False) + "\n" for p in problems]
-    path.write_text("".join(lines), encoding="utf-8")
+    path.write_text("".join(tables.json_line(vars(p)) for p in problems), encoding="utf-8")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 
 import yaml
 
-from jinyu import Kind, Scorer
+from jinyu import Kind, Scorer, tables
+from jinyu.text import normalise
 from training import data
 from training.data import Row
 from training.labels import Label
@@ -55,6 +56,10 @@ def merge(
     ours = {r.model_text for r in team}
     overruled = sum(r.model_text in ours for r in replayed)  # the team's word on the same sentence goes before ours
     replayed = [r for r in replayed if r.model_text not in ours]
+    said = {r.model_text: r.leaf for r in [*held_rows, *team]}
+    documents = [p | {"leaf": leaf} for p in data.load_phrases(shipped) if (leaf := scheme.leaf(p["leaf"]))]
+    phrases = [p for p in documents if said.get(normalise(p["text"]), p["leaf"]) == p["leaf"]]
+    overruled += len(documents) - len(phrases)
     copies = (
         {i for i, _, _ in data.near_pairs([r.model_text for r in replayed], [r.model_text for r in held_rows])}
         if held_rows
@@ -70,7 +75,6 @@ def merge(
     _write_rows(utterances / "held.jsonl", held_rows)
     for split in ("validation", "test"):
         _write_rows(utterances / f"{split}.jsonl", mapped(data.load(split, shipped), scheme)[0])
-    phrases = [p | {"leaf": leaf} for p in data.load_phrases(shipped) if (leaf := scheme.leaf(p["leaf"]))]
     _write_lines(out / "phrases.jsonl", phrases)
     (out / "taxonomy.yaml").write_text(yaml.safe_dump(dict(scheme.raw), allow_unicode=True, sort_keys=False), encoding="utf-8")
     (out / "mapping.json").write_text(json.dumps(dict(scheme.mapping), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -190,5 +194,5 @@ def _write_rows(path: Path, rows: list[Row]) -> None:
 
 def _write_lines(path: Path, records: list[dict[str, Any]]) -> None:
     partial = path.with_name(path.name + ".part")
-    partial.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records), encoding="utf-8")
+    partial.write_text("".join(map(tables.json_line, records)), encoding="utf-8")
     partial.replace(path)

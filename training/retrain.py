@@ -5,10 +5,12 @@
     torchrun --nproc-per-node 2 -m training.retrain --labels ...     # several GPUs or processes share the training
 
 Exit code 0: the candidate in RUN/model may replace the current model (and did, with --promote); 10: it was trained and the gate refused
-it; 1: the labels or the settings are wrong (under torchrun, which hides exit codes, look into RUN/gate.json). The same command after a kill
-goes on in the phase that it was in. The current model is read and never written; only `training.promote` does that. What each phase does: `labels.py`, `merge.py`, `suspects.py`, `train.py`, `calibrate.py`, `gate.py`,
-`retrain_report.py`. A run directory holds `run.json` (settings, origins, phases with time and memory), `problems.jsonl`, `labels.jsonl`,
-`data/`, `suspects.jsonl`, `network/`, `model/`, `gate.json`, `report.md` and `report.json`.
+it; 1: the labels or the settings are wrong; 2: the command line is (under torchrun, which hides exit codes, look into RUN/gate.json). The same
+command after a kill goes on in the phase that it was in; --noise and --false-alarms-per-1000 may then differ, and --base-model until the
+training is done. The current model is read and never written; only `training.promote` does that. What each phase does: `labels.py`,
+`merge.py`, `suspects.py`, `train.py`, `calibrate.py`, `gate.py`, `retrain_report.py`. A run directory holds `run.json` (settings, origins,
+phases with time and memory), `problems.jsonl`, `labels.jsonl`, `data/`, `suspects.jsonl`, `network/`, `model/`, `gate.json`, `report.md` and
+`report.json`.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import importlib.util
 import json
 import platform
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -30,7 +33,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from jinyu import JinyuError, Kind, Scorer, artifact, promise
+from jinyu import JinyuError, Kind, Scorer, artifact, promise, tables
 from training import base, calibrate, data, gate, labels, merge, promote, retrain_report, suspects, train
 from training.data import DataError
 from training.scheme import Scheme, load
@@ -63,7 +66,8 @@ class Job:
 
     def labels(self) -> list[labels.Label]:
         """What `validate` let through."""
-        return [labels.Label(**json.loads(line)) for line in (self.out / "labels.jsonl").read_text(encoding="utf-8").splitlines()]
+        lines = (self.out / "labels.jsonl").read_text(encoding="utf-8").split("\n")  # not splitlines: U+2028 may stand in a text
+        return [labels.Label(**json.loads(line)) for line in lines[:-1]]
 
     def save(self) -> None:
         """Write `run.json` at once: it is the marker of every phase."""
@@ -85,7 +89,7 @@ def validate(job: Job) -> dict[str, Any]:
         raise DataError(f"{len(found.stops)} rows cannot be used; correct them, or leave them out with --skip-errors")
     if not found.labels and not found.rejected:
         raise DataError(f"no usable label in {', '.join(job.args.labels)}")
-    lines = [json.dumps(asdict(x), ensure_ascii=False) + "\n" for x in found.labels + found.rejected]
+    lines = [tables.json_line(asdict(x)) for x in found.labels + found.rejected]
     (job.out / "labels.jsonl").write_text("".join(lines), encoding="utf-8")
     return {"read": found.read, "labels": len(found.labels), "rejected": len(found.rejected), "problems": found.counts()}
 
@@ -111,7 +115,7 @@ def doubt(job: Job) -> dict[str, Any]:
     beside = Random(job.args.seed).sample(shipped, min(BESIDE, len(shipped)))
     scorer = Scorer.load(job.args.model, threads=job.args.threads)
     found = suspects.find(own, scorer, 3, job.args.seed, [suspects.Labelled(r.id, r.text, r.leaf) for r in beside]) if own else []
-    lines = [json.dumps(vars(s), ensure_ascii=False) + "\n" for s in found]
+    lines = [tables.json_line(vars(s)) for s in found]
     (job.out / "suspects.jsonl").write_text("".join(lines), encoding="utf-8")
     return {
         "labels": len(own),
@@ -123,10 +127,8 @@ def doubt(job: Job) -> dict[str, Any]:
 def recipe(args: argparse.Namespace) -> train.Recipe:
     """Going on from a model of ours only head and top layers learn; a plain BERT is trained as a whole, as the shipped model was."""
     source = str(args.base_model or _short(args.model))
-    config = Path(source) / "config.json"
-    ours = config.exists() and json.loads(config.read_text(encoding="utf-8")).get("mean_pooling_layer", False)
     plain = train.Recipe(base_model=source, seed=args.seed, batch=args.batch)
-    if not ours:
+    if not _is_ours(source):
         chosen = asdict(plain)
     else:
         epochs = 3 if args.full else 2
@@ -141,6 +143,18 @@ def recipe(args: argparse.Namespace) -> train.Recipe:
         if (value := getattr(args, name)) is not None:
             chosen[name] = value
     return train.Recipe(**chosen)
+
+
+def _is_ours(source: str) -> bool:
+    """Whether a directory or hub name is a finished model of ours, by its config, as `network.from_base` tells. Raises `BaseModelError`."""
+    if source == str(train.BASE) and not (train.BASE / "config.json").exists():
+        return False  # training makes it
+    from transformers import AutoConfig
+
+    try:
+        return bool(getattr(AutoConfig.from_pretrained(source), "mean_pooling_layer", False))
+    except (OSError, ValueError) as error:
+        raise base.BaseModelError(f"{source} is neither a model directory nor a hub name within reach: {error}") from error
 
 
 def _short(path: Path) -> Path:
@@ -190,6 +204,8 @@ def report(job: Job) -> dict[str, Any]:
 PHASES: dict[str, Callable[[Job], dict[str, Any]]] = {
     "validate": validate, "merge": merge_data, "suspects": doubt, "train": fit, "calibrate": calibrate_and_export, "gate": judge, "report": report,
 }  # fmt: skip
+# settings that another run of the same command may change, and what is done again for it
+AGAIN = {"noise": ("gate", "report"), "false_alarms_per_1000": ("calibrate", "gate", "report")}
 
 
 def run(args: argparse.Namespace, command: list[str]) -> int:
@@ -273,28 +289,47 @@ def begin(args: argparse.Namespace, command: list[str]) -> Job:
     settings["shipped_data"] = data.digest(args.data)
     settings["current"] = current.info.sha256
     args.out.mkdir(parents=True, exist_ok=True)
-    path = args.out / "run.json"
+    path, stale = args.out / "run.json", list[Path]()
     if path.exists():
         record = json.loads(path.read_text(encoding="utf-8"))
         if settings["current"] in (record.get("promoted"), record["phases"].get("gate", {}).get("candidate")):
             settings["current"] = record["settings"]["current"]  # it is this run's own candidate by now
-        if record["settings"].get("noise") != settings["noise"]:  # that much is judged again
-            record["settings"]["noise"] = settings["noise"]
-            for name in ("gate", "report"):
-                record["phases"].pop(name, None)
+        for name, phases in AGAIN.items():
+            if record["settings"].get(name) != settings[name]:
+                record["settings"][name] = settings[name]
+                for phase in phases:
+                    record["phases"].pop(phase, None)
+        if "train" not in record["phases"] and record["settings"].get("base_model") != settings["base_model"]:
+            record["settings"]["base_model"] = settings["base_model"]
+            stale = [args.out / name for name in ("recipe.json", "checkpoints", "network")]  # of a training from the other base
         if not record["phases"]:  # nothing was learned from those labels yet
             record = record | {"settings": settings, "command": command}
         if record["settings"] != settings:
             differing = ", ".join(k for k in settings if record["settings"].get(k) != settings[k])
             raise DataError(f"{args.out} was begun with other settings ({differing} differ); name a new --out, or delete it")
-        return Job(args, args.out, scheme, record)
-    record = {
-        "settings": settings, "command": command, "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "git": _commit(), "versions": _versions(), "phases": {},
-    }  # fmt: skip
+    else:
+        record = {
+            "settings": settings, "command": command, "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "git": _commit(), "versions": _versions(), "phases": {},
+        }  # fmt: skip
     job = Job(args, args.out, scheme, record)
+    check_settings(job)
+    for old in stale:
+        shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
     job.save()
     return job
+
+
+def check_settings(job: Job) -> None:
+    """What would otherwise fail after hours: a base that cannot be opened, a promise that the validation rows are too few for."""
+    args, taxonomy = job.args, job.scheme.taxonomy
+    if args.base_model and "train" not in job.record["phases"]:
+        _is_ours(args.base_model)
+    if args.false_alarms_per_1000 is not None and "calibrate" not in job.record["phases"]:
+        rows, _ = merge.mapped(data.load("validation", args.data), job.scheme)
+        decents = sum(taxonomy.kind_of(r.leaf.split(".")[0]) is not Kind.TABOO for r in rows)
+        best = promise.Evidence([0.0], decents, [])  # none of them flagged
+        promise.for_false_alarms(best, args.false_alarms_per_1000)
 
 
 def _digest(source: str) -> str | None:
@@ -376,7 +411,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: list[str] | None = None) -> int:
     """Command line of `python -m training.retrain`."""
-    args = parser().parse_args(argv)
+    p = parser()
+    args = p.parse_args(argv)
+    if not (0 <= args.noise <= 1 and 0 <= args.replay <= 1 and 0 <= args.held < 1 and args.cap >= 1):
+        p.error("--noise and --replay are from 0 to 1, --held from 0 to less than 1, --cap is at least 1")
     try:
         if not train.is_first_process():
             args.model = artifact.find(args.model)

@@ -52,11 +52,12 @@ def read_results(path: Path) -> Results:
         missing = [name for name in ("text", "category", "scenario", "probability", "taboo_probability") if name not in row]
         if missing:
             raise DataError(f"{place}: no {', '.join(missing)}; name the utterances table that jinyu score wrote")
-        if not normalise(str(row["text"])):
+        text = str(row["text"] or "")  # CSV and XLSX know no empty text
+        if not normalise(text):
             continue
         rows.append(total)
         ids.append((str(row.get("call_id", "")), str(row.get("turn_id", ""))))
-        texts.append(str(row["text"]))
+        texts.append(text)
         leaves.append(".".join(str(row[k]) for k in ("category", "scenario") if row[k]))
         probability.append(tables.number(row["probability"], "probability", place))
         scores.append(tables.number(row["taboo_probability"], "taboo_probability", place))
@@ -80,8 +81,8 @@ def read_labels(paths: list[Path], results: Results, taxonomy: Taxonomy) -> dict
     labels: dict[int, Label] = {}
     for path in paths:
         for where, record in tables.records(path):
-            leaf = str(record.get("leaf") or "").strip()
-            if not leaf:
+            said = str(record.get("leaf") or "").strip()
+            if not said:
                 continue
             if "row" not in record or "why" not in record:
                 raise DataError(f"{where}: no 'row' or no 'why'; label the file that training.select wrote")
@@ -90,9 +91,13 @@ def read_labels(paths: list[Path], results: Results, taxonomy: Taxonomy) -> dict
                 raise DataError(
                     f"{where}: row {record['row']} of {results.path} is another text; name the batch that the labels are of"
                 )
+            known = [said] if said in (*taxonomy.codes, *taxonomy.categories) else taxonomy.called(said)
+            if not known:
+                raise DataError(f"{where}: unknown leaf {said!r}; the model has {', '.join(taxonomy.codes)}")
+            if len(known) > 1:
+                raise DataError(f"{where}: {said!r} names {len(known)} leaves ({', '.join(known)}); write the code")
+            (leaf,) = known
             category = leaf.split(".")[0]
-            if leaf not in taxonomy.codes and leaf not in taxonomy.categories:
-                raise DataError(f"{where}: unknown leaf {leaf!r}; the model has {', '.join(taxonomy.codes)}")
             before = labels.get(place)
             if before and before.category != category:
                 raise DataError(f"{where}: row {record['row']} is {leaf!r} here and {before.leaf!r} in another line; settle which")

@@ -109,7 +109,7 @@ def find(rows: Sequence[Labelled], scorer: Scorer, folds: int = 5, seed: int = 0
     if len(leaves) < 2 or folds < 2:
         raise DataError(f"{len(leaves)} leaves with two or more rows and {folds} folds; it takes at least two of both")
     labels = np.array([leaves.index(row.leaf) for row in rows])
-    p = out_of_fold(scorer.features(row.text for row in rows)[1], labels, folds, seed)
+    p = out_of_fold(scorer.embed(row.text for row in rows), labels, folds, seed)
     # one process: workers would each load cleanlab anew, and what they do takes seconds
     ranked = find_label_issues(labels, p, return_indices_ranked_by="self_confidence", n_jobs=1)
     scores = get_label_quality_scores(labels, p, method="self_confidence")

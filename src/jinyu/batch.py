@@ -22,6 +22,7 @@ from jinyu.journal import Journal
 from jinyu.judging import Line, Settings, card_for, judge_pool, result
 from jinyu.progress import Hearing, Pace
 from jinyu.redact import redact as masked
+from jinyu.report.page import NAME as REPORT
 from jinyu.scorecard import Scorecard
 from jinyu.scorer import Scorer
 from jinyu.types import SCHEMA, InputError, Recording
@@ -50,6 +51,7 @@ class Summary:
     listening: float = 0.0  # seconds that it took
     passed_over: list[Path] = field(default_factory=list)  # audio files of the folders, where audio cannot be read
     passed_over_reason: str = ""
+    twins: list[Path] = field(default_factory=list)  # other forms of calls that were scored
 
 
 def score_paths(
@@ -69,13 +71,15 @@ def score_paths(
     """Score files and folders into `out`; the same call after a kill goes on where that one stopped.
 
     `finish` is called when the tables are complete; a kill in it leaves a batch that need not be judged again.
-    Where audio cannot be read, the audio files in folders are passed over and the summary says so; one that is named is an error.
+    Of a call that lies in a folder in several forms one is scored. Where audio cannot be read, the audio files in folders are passed over; one
+    that is named is an error. The summary tells of both.
     Raises `InputError` if a named path is not there, nothing is found, `out` cannot be written, or it holds an unfinished batch of other
     files or settings (unless `restart`).
     """
     options = options or recordings.ReadOptions()
     # the tables of an earlier run are no calls
     files = [f for f in recordings.find_files(paths, True) if f.stem not in WRITTEN or f.resolve().parent != out.resolve()]
+    files, twins = recordings.one_form(files, paths)
     lack, passed_over = audio.missing(options.audio), []
     if lack and any(map(recordings.is_audio, files)):
         if named := [p for p in paths if recordings.is_audio(p) and not p.is_dir()]:
@@ -103,6 +107,7 @@ def score_paths(
         identity={"files": seen.hexdigest(), "options": asdict(options)},
     )
     summary.heard, summary.listening = hearing.seconds, hearing.elapsed
+    summary.twins = twins
     summary.passed_over, summary.passed_over_reason = passed_over, lack if passed_over else ""
     return summary
 
@@ -178,7 +183,9 @@ def _judge(
                     while len(waiting) > 4 * workers:
                         yield result(waiting.popleft())
             except InputError as error:
-                last["error"] = masked(str(error)) if settings.redact else str(error)  # it may quote the file
+                last["error"] = str(error)
+                if settings.redact:  # both may hold what the file holds, or is named by
+                    last = {key: masked(text) for key, text in last.items()}
             waiting.append(last)
             while waiting and (workers == 1 or not isinstance(waiting[0], Future) or waiting[0].done()):
                 yield result(waiting.popleft())
@@ -210,6 +217,10 @@ def _write_tables(journal: Journal, out: Path, table_format: str, settings: Sett
         if wanted.get(name, True):
             tables.write(path, table_format, rows_of)
         else:  # that of an earlier run, which would be read as one of this
+            path.unlink(missing_ok=True)
+    if settings.redact:  # what an earlier run left beside these, unmasked
+        stale = [out / f"{name}.{other}" for name in made for other in tables.FORMATS if other != table_format]
+        for path in [*stale, out / REPORT]:
             path.unlink(missing_ok=True)
     if summary.errors:
         tables.write(out / "errors.jsonl", "jsonl", journal.errors)

@@ -203,8 +203,7 @@ def _score(args: argparse.Namespace) -> int:
         return 2
     settings = judging.Settings(args.agent_channel, args.agent_speaker, args.redact, args.review_budget, keep_turns=args.report)
     if args.calls == ["-"]:
-        text = sys.stdin.buffer.read().decode("utf-8", errors="surrogateescape")
-        recording = recordings.read_lines(text)
+        recording = recordings.read_lines(sys.stdin.buffer.read())
         if not recording.turns:
             raise InputError("nothing on stdin; give one agent utterance a line, for example: echo 您好 | jinyu score -")
         if args.out is None:
@@ -286,6 +285,10 @@ def _print_summary(summary: Summary, args: argparse.Namespace) -> None:
         print(f"{summary.needs_review} calls need review: not all turns were judged; review_reason in the calls table says why")
     names = ["utterances", "calls", "agents", *(["review"] if args.review_budget else [])]
     print("written: " + ", ".join(f"{args.out}/{name}.{args.format}" for name in names))
+    if summary.twins:
+        rest = f" and {len(summary.twins) - 1} more" if len(summary.twins) > 1 else ""
+        other = printable(str(summary.twins[0]), 80)
+        print(f"jinyu: passed over, other forms of calls that were scored: {other}{rest}; name a file to score it", file=sys.stderr)
     if summary.passed_over:
         print(
             f"jinyu: {len(summary.passed_over)} audio files passed over: scoring them {summary.passed_over_reason}", file=sys.stderr

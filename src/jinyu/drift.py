@@ -69,7 +69,7 @@ def read(path: Path) -> Batch:
         missing = [name for name in ("text", "category", "scenario", "probability", "flagged") if name not in row]
         if missing:
             raise InputError(f"{place}: no {', '.join(missing)}; name what jinyu score wrote: a folder, or its utterances table")
-        texts.append(str(row["text"]))
+        texts.append(str(row["text"] or ""))
         categories.append(str(row["category"]))
         leaves.append(f"{row['category']}.{row['scenario']}" if row["scenario"] else str(row["category"]))
         probability.append(tables.number(row["probability"], "probability", place))
@@ -97,7 +97,7 @@ def compare(reference: Batch, new: Batch, scorer: Scorer | None = None, sample: 
         picked = [_sample(b.texts, sample, rng) for b in (reference, new)]
         unknown = [scorer.count_tokens(p)[:, 1] > 0 for p in picked]
         measures.append(share("unknown tokens", "utterances with a token the model never learned", *unknown))
-        old, later = (scorer.features(p)[1].astype(float) for p in picked)
+        old, later = (scorer.embed(p).astype(float) for p in picked)
         measures.append(meaning(old, later, rng))
     return measures
 

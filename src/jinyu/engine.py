@@ -17,6 +17,7 @@ from jinyu.types import ModelError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+WIDER = 1.5  # the widest text of a batch over its shortest: the turns of one call would else be padded to the longest of them
 BATCH_TOKENS = 2048  # a batch is at most this many tokens, padding included: fits the caches of small machines
 
 
@@ -90,9 +91,11 @@ def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _batches(order: list[int], encodings: list[list[int]]) -> list[list[int]]:
+    """Runs of `order`, shortest first: the newest of a batch is its widest, and the others are padded to it."""
     batches: list[list[int]] = []
-    for i in order:  # shortest first, so the newest is the widest
-        if batches and (len(batches[-1]) + 1) * len(encodings[i]) <= BATCH_TOKENS:
+    for i in order:
+        width = len(encodings[i])
+        if batches and (len(batches[-1]) + 1) * width <= BATCH_TOKENS and width <= WIDER * len(encodings[batches[-1][0]]) + 3:
             batches[-1].append(i)
         else:
             batches.append([i])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,14 @@ class Journal:
             self.write(head)
 
     def write(self, line: Line) -> None:
-        """One line, handed to the system before this returns."""
-        self._handle.write(json_line(line).encode())
-        self._handle.flush()
+        """One line, handed to the system before this returns. Raises `InputError` if the disk is full; what is written stays."""
+        try:
+            self._handle.write(json_line(line).encode())
+            self._handle.flush()
+        except OSError as error:
+            raise InputError(
+                f"{self.path}: cannot be written ({error.strerror}); free the disk, the same command goes on from here"
+            ) from error
 
     def lines(self) -> Iterator[Line]:
         """All lines but the head."""
@@ -90,7 +96,8 @@ class Journal:
         """Let go of the journal; a finished one is deleted."""
         if finished:
             self.path.unlink(missing_ok=True)
-        self._handle.close()
+        with suppress(OSError):  # what a full disk did not take was told when it was written
+            self._handle.close()
 
     def _lock(self, out: Path) -> None:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from jinyu import speakers
 from jinyu.artifact import Artifact
@@ -20,6 +22,9 @@ from jinyu.report.tables import turn_rows
 from jinyu.scorecard import Scorecard
 from jinyu.scorer import Scorer
 from jinyu.types import SCHEMA, InputError, Judgement, Recording, Role, Turn
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 ASR_SURE = 0.5  # a turn that the recogniser trusts less is marked `asr_uncertain`
 Line = dict[str, Any]
@@ -36,7 +41,30 @@ class Settings:
     keep_turns: bool = False  # a table `turns` of all that is said, the customers' words too; the report shows it
 
 
-def judge_turns(recording: Recording, scorer: Scorer) -> list[Judgement | None]:
+class OneCall:
+    """The scorer, for one call: what it has read to find the agent it does not read again to judge."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.taxonomy, self._scorer = scorer.taxonomy, scorer
+        self._known: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
+
+    def predict_proba(self, utterances: Iterable[str]) -> NDArray[np.float32]:
+        """As the scorer's."""
+        return np.stack([p for p, _ in self._features(list(utterances))])
+
+    def score_many(self, utterances: Iterable[str]) -> list[Judgement]:
+        """As the scorer's."""
+        texts = list(utterances)
+        known = self._features(texts)
+        return [self._scorer.judge(text, *features) for text, features in zip(texts, known, strict=True)]
+
+    def _features(self, texts: list[str]) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        new = list(dict.fromkeys(t for t in texts if t not in self._known))
+        self._known.update(zip(new, zip(*self._scorer.features(new), strict=True), strict=True))
+        return [self._known[t] for t in texts]
+
+
+def judge_turns(recording: Recording, scorer: Scorer | OneCall) -> list[Judgement | None]:
     """One judgement a turn, None for turns that are not the agent's: customers and bots are never judged."""
     judged = iter(scorer.score_many([t.text for t in recording.turns if t.role is Role.AGENT]))
     return [next(judged) if t.role is Role.AGENT else None for t in recording.turns]
@@ -75,14 +103,17 @@ def judge_recording(
     Where turns name no role, `speakers.py` finds the agent. `redact` masks what is returned; judged is the text as it was said.
     `heard` is given the recording with the roles filled in.
     """
-    recording, finding = speakers.assign_roles(recording, scorer, agent_channel, agent_speaker)
+    reader = OneCall(scorer)
+    recording, finding = speakers.assign_roles(recording, reader, agent_channel, agent_speaker)
     if redact:
         recording = replace(recording, call_id=_masked_name(recording.call_id))
     if heard:
         heard(recording)
-    judged = judge_turns(recording, scorer)
+    judged = judge_turns(recording, reader)
     rows = [_utterance(recording, t, j, redact) for t, j in zip(recording.turns, judged, strict=True) if j is not None]
-    review_reason = speakers.review_reason(recording, finding)
+    reasons = [speakers.review_reason(recording, finding, zh) for zh in (False, True)]
+    if redact:
+        reasons = [masked(reason) for reason in reasons]  # they name the speaker
     score = (scorecard or card_for(scorer, None)).judge(recording, judged).to_dict()
     call = {
         "schema": SCHEMA,
@@ -96,9 +127,9 @@ def judge_recording(
         "auto_fail": score["auto_fail"],
         "role_method": finding.method,
         "role_confidence": round(finding.confidence, 4),
-        "needs_review": bool(review_reason),
-        "review_reason": review_reason,
-        "review_reason_zh": speakers.review_reason(recording, finding, zh=True),
+        "needs_review": bool(reasons[0]),
+        "review_reason": reasons[0],
+        "review_reason_zh": reasons[1],
         "items": score["items"],
         "metrics": {"turns": len(recording.turns), "agent_turns": len(rows), **score["metrics"]},
         "model": rows[0]["model"] if rows else None,

@@ -4,7 +4,7 @@ Masked are mobile and landline numbers, identity-card numbers whose date and che
 pass Luhn, vehicle plates, e-mail addresses, and names that something announces (姓贺, 我叫张伟, 张伟先生). Numbers may be written in digits of
 either width or in Chinese ones (幺三八…), with spaces or hyphens between. A number that is none of these, such as an order's, stays.
 
-What it cannot do: a name that nothing announces (对，裴佳) stays, and so do addresses. A given name of one character may take the next
+What it cannot do: a name that nothing announces (对，裴佳) stays, and so do rare surnames amid a clause (我叫裴佳想问) and addresses. A given name of one character may take the next
 character with it: Chinese does not say where a name ends.
 """
 
@@ -21,6 +21,12 @@ SURNAMES = frozenset(
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林郑谢罗梁宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石"
     "廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤"
     "張劉陳楊黃趙吳孫馬鄭謝羅許韓馮鄧蕭蔣葉蘇魏呂盧鐘譚陸賈韋鄒閻雷龍顧龔萬錢嚴湯"  # traditional script
+)
+# rarer ones, taken for a surname only where 叫 and the end of the clause stand around the name: 我叫冉晓雯，
+RARE_SURNAMES = frozenset(
+    "裴冉翟樊柯俞祁岑柳鲍费倪滕殷毕邬傅卞齐康伍卜穆湛禹狄臧茅庞纪舒屈项祝阮蓝闵席季娄童颜梅刁骆凌霍虞裘缪宗郁洪左邢翁荀甄"
+    "储靳焦巫詹辛聂晁敖阚饶沙鞠丰蒯荆竺桓温庄晏柴瞿艾耿匡寇欧蔺屠池乔闻申桑尚鲁苗凤葛奚郎章窦戚谌覃蒙"
+    "鮑費滕殷畢鄔齊龐紀項藍閔婁顏駱淩聶饒豐溫莊喬聞魯鳳竇"
 )
 DOUBLE_SURNAMES = frozenset(("欧阳", "歐陽", "上官", "司马", "司馬", "诸葛", "諸葛", "司徒", "皇甫", "尉迟", "东方"))
 # words with a surname in them that stand where a name could
@@ -45,6 +51,8 @@ _EMAIL = re.compile(r"(?<![\w.%+-])[\w.%+-]++@[A-Z0-9-]++(?:\.[A-Z0-9-]++)+", re
 _IDENTITY = re.compile(rf"(?<!\d)[1-9](?:{_GAP}\d){{16}}{_GAP}[\dX](?![0-9A-Z])", re.ASCII | re.IGNORECASE)
 _CARDS = [re.compile(rf"(?<!\d)\d(?:{_GAP}\d){{{n - 1}}}(?!\d)", re.ASCII) for n in (19, 18, 17, 16)]
 _MOBILE = re.compile(rf"(?<!\d)(?:(?:\+|00)?86{_GAP})?1{_GAP}[3-9](?:{_GAP}\d){{9}}(?!\d)", re.ASCII)
+# as recognisers punctuate what is dictated in groups: 138，1234，5678; thousands (13,800,138,000) go by threes
+_DICTATED = re.compile(r"(?<!\d)1[3-9]\d[,、。.] ?\d{4}[,、。.] ?\d{4}(?!\d)", re.ASCII)
 _LANDLINE = re.compile(rf"(?<!\d)(?:\({_AREA}\)|{_AREA}){_GAP}[2-8](?:{_GAP}\d){{6,7}}(?!\d)", re.ASCII)
 _PLATE = re.compile(
     r"[京津沪滬渝冀豫云雲辽遼黑湘皖鲁魯新苏蘇浙赣贛鄂桂甘晋晉蒙陕陝吉闽閩贵貴粤粵青藏川宁寧琼瓊使领領] ?[A-HJ-NP-Z][ ·•・-]{0,3}"
@@ -95,7 +103,9 @@ def _names(text: str) -> Iterator[tuple[int, int]]:
         if match[1][0] not in NO_SURNAME:
             yield match.start(1), match.start(1) + (2 if match[1] in DOUBLE_SURNAMES else 1)
     for match in _CALLED.finditer(text):
-        if length := _name_length(match[1]):
+        name = match[1]
+        rare = name[0] in RARE_SURNAMES and len(name) <= 3 and not re.match(HANZI, text[match.end() : match.end() + 1])
+        if length := len(name) if rare else _name_length(name):
             yield match.start(1), match.start(1) + length
     for match in _TITLE.finditer(text):
         end = match.start()
@@ -146,6 +156,7 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[str], bool]], ...] = (
     (_IDENTITY, _identity),
     *((pattern, _luhn) for pattern in _CARDS),
     (_MOBILE, _always),
+    (_DICTATED, _always),
     (_LANDLINE, _always),
     (_PLATE, lambda plate: sum(c.isdigit() for c in plate) >= 3),
 )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 CHUNK = 4096  # windows held in memory at once
-SUSPECT = 0.5  # from this taboo probability on, a text is read again in other forms: an alarm must not hang on a comma
+SUSPECT = 0.5  # taboo probability from which a text is read again in other forms: an alarm must not hang on a comma
 
 
 class Scorer:
@@ -33,6 +33,7 @@ class Scorer:
     def __init__(self, model: artifact.Artifact, threads: int | None = None, thresholds: Mapping[str, float] | None = None) -> None:
         self.model = model
         self.thresholds = dict(thresholds or model.scoring.thresholds)
+        self.suspect = SUSPECT  # above 1 every text is read once
         self.taxonomy = model.taxonomy
         self._engine = Engine(model.path, model.scoring.max_tokens, model.scoring.temperature, threads)
         self._index = PhraseIndex(model.phrases, model.path)
@@ -82,8 +83,7 @@ class Scorer:
         judged = []
         for start in range(0, len(texts), CHUNK):
             part = texts[start : start + CHUNK]
-            probabilities, vectors = self._run(part)
-            judged += [self._judge(t, p, v) for t, p, v in zip(part, probabilities, vectors, strict=True)]
+            judged += [self.judge(t, p, v) for t, p, v in zip(part, *self._run(part), strict=True)]
         return judged
 
     def predict_proba(self, utterances: Iterable[str]) -> NDArray[np.float32]:
@@ -91,20 +91,26 @@ class Scorer:
         return self.features(utterances)[0]
 
     def features(self, utterances: Iterable[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """What the network makes of utterances, in one pass: (n, leaves) as `predict_proba`, and embeddings (n, hidden).
+        """What the network makes of utterances: (n, leaves) as `predict_proba`, and embeddings (n, hidden).
 
-        An embedding is a unit vector, that of the window most probably taboo where a text is long; a row without words is all zeros.
+        An embedding is a unit vector, that of the window that looks most like taboo where a text is long; a row without words is all zeros.
         """
         texts = _checked(utterances)
         parts = [self._run(texts[start : start + CHUNK]) for start in range(0, max(1, len(texts)), CHUNK)]
         return np.concatenate([p for p, _ in parts]), np.concatenate([v for _, v in parts])
 
+    def embed(self, utterances: Iterable[str]) -> NDArray[np.float32]:
+        """The embeddings of `features` alone; each text is read once."""
+        texts = _checked(utterances)
+        parts = [self._run(texts[start : start + CHUNK], again=False)[1] for start in range(0, max(1, len(texts)), CHUNK)]
+        return np.concatenate(parts)
+
     def count_tokens(self, utterances: Iterable[str]) -> NDArray[np.int64]:
         """(n, 2): the tokens of each utterance, and how many of them the model never learned."""
         return self._engine.count_tokens([text.normalise(t) for t in _checked(utterances)])
 
-    def _run(self, texts: list[str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """(n, leaves) probabilities over the windows of each text, and (n, hidden) embeddings of its worst window."""
+    def _run(self, texts: list[str], again: bool = True) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(n, leaves) probabilities over the windows of each text, and (n, hidden) embeddings of its worst window; `again`: suspects are read again."""
         pieces: list[tuple[int, str]] = []  # (row, model text)
         for row, utterance in enumerate(texts):
             for a, b in text.windows(utterance):
@@ -114,7 +120,9 @@ class Scorer:
         if not pieces:
             return probabilities, np.zeros((len(texts), self._engine.hidden), dtype=np.float32)
         out, vectors = self._engine.run([piece for _, piece in pieces])
-        self._read_again([piece for _, piece in pieces], out)
+        looks = out[:, self._taboo].sum(axis=1)
+        if again:
+            self._read_again([piece for _, piece in pieces], out)
         embeddings = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)
         start = 0
         while start < len(pieces):
@@ -124,13 +132,13 @@ class Scorer:
                 end += 1
             weights = [float(len(piece)) for _, piece in pieces[start:end]]
             probabilities[row] = decision.combine(out[start:end].tolist(), weights, self._taboo)
-            embeddings[row] = vectors[start + int(np.argmax(out[start:end][:, self._taboo].sum(axis=1)))]
+            embeddings[row] = vectors[start + int(np.argmax(looks[start:end]))]
             start = end
         return probabilities, embeddings
 
     def _read_again(self, model_texts: list[str], probabilities: NDArray[np.float32]) -> None:
         """Where taboo is likely, the mean, in logarithms, over the text and its retellings replaces its row of (n, leaves)."""
-        suspects = np.flatnonzero(probabilities[:, self._taboo].sum(axis=1) >= SUSPECT)
+        suspects = np.flatnonzero(probabilities[:, self._taboo].sum(axis=1) >= self.suspect)
         if not len(suspects):
             return
         retold = [text.retellings(model_texts[i]) for i in suspects]
@@ -138,7 +146,8 @@ class Scorer:
         readings = np.concatenate([probabilities[suspects, None], again.reshape(len(suspects), -1, again.shape[1])], axis=1)
         probabilities[suspects] = softmax(np.log(readings + 1e-12).mean(axis=1))
 
-    def _judge(self, utterance: str, probabilities: NDArray[np.float32], vector: NDArray[np.float32]) -> Judgement:
+    def judge(self, utterance: str, probabilities: NDArray[np.float32], vector: NDArray[np.float32]) -> Judgement:
+        """The judgement of an utterance whose `features` are known: its row of either table."""
         truncated = len(utterance) > text.MAX_CHARS
         if not probabilities.any():
             leaf = next(leaf for leaf in reversed(self.taxonomy.leaves) if leaf.kind is Kind.NEUTRAL)

@@ -109,7 +109,7 @@ class _Encoder:
         """(n, hidden)."""
         keys = [textmod.normalise(t) if len(t) <= textmod.WHOLE_CHARS else t for t in texts]
         new = {key: t for key, t in zip(keys, texts, strict=True) if key not in self.known}
-        vectors = dict(zip(new, self.scorer.features(new.values())[1], strict=True)) if new else {}
+        vectors = dict(zip(new, self.scorer.embed(new.values()), strict=True)) if new else {}
         out = np.stack([vectors[k] if k in vectors else self.known[k] for k in keys])
         self.known.update(vectors)
         while len(self.known) > REMEMBERED:

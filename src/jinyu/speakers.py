@@ -16,15 +16,18 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
 from jinyu.types import Kind, Recording, Role, Turn
 
 if TYPE_CHECKING:
-    from jinyu.scorer import Scorer
-    from jinyu.taxonomy import Leaf
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    from jinyu.taxonomy import Leaf, Taxonomy
 
 CONFIDENT = 0.8  # below this nobody is called the agent, and no turn is judged
 MOST = 2.0  # the evidence of one turn lies between -MOST and MOST: no single turn decides a call
@@ -51,6 +54,15 @@ CUES = (
 MENU = re.compile(r"请按\s*[\d一二三四五六七八九零井星#*]|我是(?:您的)?智能|智能(?:语音)?(?:客服|助手|助理).{0,6}为您服务")
 
 
+class Reader(Protocol):
+    """What finding the agent needs of a scorer."""
+
+    taxonomy: Taxonomy
+
+    def predict_proba(self, utterances: Iterable[str]) -> NDArray[np.float32]:
+        """Probabilities (n, leaves)."""
+
+
 @dataclass(frozen=True)
 class RoleFinding:
     """How the agent was found.
@@ -66,7 +78,7 @@ class RoleFinding:
 
 
 def assign_roles(
-    recording: Recording, scorer: Scorer, agent_channel: str | None = None, agent_speaker: str | None = None
+    recording: Recording, scorer: Reader, agent_channel: str | None = None, agent_speaker: str | None = None
 ) -> tuple[Recording, RoleFinding]:
     """The recording with the roles of its turns filled in as far as they are sure, and how they were found.
 
@@ -81,9 +93,18 @@ def assign_roles(
         if wanted in names:
             roles = {name: Role.AGENT if name == wanted else Role.CUSTOMER for name in names}
             return _with_roles(recording, by, roles), RoleFinding("option", 1.0, wanted, by)
-    if any(t.role in (Role.AGENT, Role.CUSTOMER) for t in recording.turns):
-        return recording, RoleFinding("given", 1.0, None)  # in part; what the file leaves open stays so
+    if given := {t.role for t in recording.turns} & {Role.AGENT, Role.CUSTOMER}:
+        return _other_side(recording, unknown, given), RoleFinding("given", 1.0, None)
     return _infer(recording, unknown, scorer)
+
+
+def _other_side(recording: Recording, unknown: list[Turn], given: set[Role]) -> Recording:
+    """Where one side alone is named, the one other party that speaks is the other side. What else the file leaves open stays so."""
+    by = _parties(unknown)
+    names = {getattr(t, by) for t in unknown} if by else set()
+    if by is None or len(given) > 1 or len(names) != 1 or None in names or MENU.search(unknown[0].text):
+        return recording
+    return _with_roles(recording, by, {names.pop(): Role.CUSTOMER if Role.AGENT in given else Role.AGENT})
 
 
 def review_reason(recording: Recording, finding: RoleFinding, zh: bool = False) -> str:
@@ -117,7 +138,7 @@ def review_reason(recording: Recording, finding: RoleFinding, zh: bool = False) 
     return said[zh]
 
 
-def _infer(recording: Recording, turns: list[Turn], scorer: Scorer) -> tuple[Recording, RoleFinding]:
+def _infer(recording: Recording, turns: list[Turn], scorer: Reader) -> tuple[Recording, RoleFinding]:
     by = _parties(turns)
     if by is None:
         return recording, RoleFinding("none", 0.0, None)
@@ -163,7 +184,7 @@ def _with_roles(recording: Recording, by: str, roles: dict[str, Role]) -> Record
     )
 
 
-def _evidence(turns: list[Turn], by: str, scorer: Scorer) -> dict[str, float]:
+def _evidence(turns: list[Turn], by: str, scorer: Reader) -> dict[str, float]:
     """Log-odds of being the agent, of each party: the sum over its turns, damped when the call has few."""
     ratios = np.array([_ratio(leaf) for leaf in scorer.taxonomy.leaves])
     sums: dict[str, float] = defaultdict(float)

@@ -11,7 +11,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -233,13 +233,27 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
             yield flatten(json.loads(line))
 
 
+def encoding(path: Path) -> str | None:
+    """utf-8-sig or, as Chinese spreadsheets save CSV, gb18030; None if it is neither."""
+    for name in ("utf-8-sig", "gb18030"):
+        try:
+            with path.open(encoding=name, newline="") as file:
+                while file.read(1 << 20):
+                    pass
+        except UnicodeDecodeError:
+            continue
+        return name
+    return None
+
+
 def _read_csv(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding=encoding(path) or "utf-8-sig", newline="") as file:
         for row in csv.DictReader(file):
-            yield {k: _uncell(v) for k, v in row.items()}
+            yield {k: uncell(v) for k, v in row.items()}
 
 
-def _uncell(text: str) -> Any:
+def uncell(text: str) -> str | None:
+    """The text of a CSV cell: without the quote that `write` puts before what looks like a formula; None for an empty cell."""
     return (text[1:] if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@", "\t", "\r") else text) or None
 
 
@@ -256,10 +270,12 @@ def _read_xlsx(path: Path) -> Iterator[Row]:
 
     book = load_workbook(path, read_only=True)
     try:
-        rows = book.worksheets[0].iter_rows(values_only=True)
+        sheet = book.worksheets[0]
+        sheet.reset_dimensions()  # some programs write a wrong size, and rows beyond it would be lost
+        rows = sheet.iter_rows(values_only=True)
         head = next(rows, ())
-        for row in rows:
-            yield dict(zip(head, row, strict=False))
+        for row in rows:  # which now end with their last cell
+            yield dict(zip_longest(head, row[: len(head)]))
     finally:
         book.close()
 

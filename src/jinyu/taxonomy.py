@@ -44,16 +44,14 @@ class Taxonomy:
         """From the nested form of `taxonomy.yaml`; `origin` names the file in errors (`ModelError`)."""
         try:
             leaves: list[Leaf] = []
-            for category, entry in raw["categories"].items():
-                kind = Kind(entry["kind"])
+            for key, entry in raw["categories"].items():
+                kind, category = Kind(entry["kind"]), str(key)
                 if "scenarios" in entry:
                     for scenario, s in entry["scenarios"].items():
-                        code = f"{category}.{scenario}"
-                        leaves.append(Leaf(code, kind, category, scenario, s["zh"], s["en"], s["definition"]))
+                        leaves.append(Leaf(f"{category}.{scenario}", kind, category, str(scenario), *_names(s)))
                 else:
-                    names = entry["zh"], entry["en"], entry["definition"]
-                    leaves.append(Leaf(category, kind, category, "", *names))
-            zh = {category: entry["zh"] for category, entry in raw["categories"].items()}
+                    leaves.append(Leaf(category, kind, category, "", *_names(entry)))
+            zh = {str(category): str(entry["zh"]) for category, entry in raw["categories"].items()}
             return cls(int(raw["version"]), tuple(leaves), zh)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelError(f"{origin}: not a taxonomy ({error!r}); compare it with data/taxonomy.yaml") from error
@@ -72,6 +70,10 @@ class Taxonomy:
         """The kind a category belongs to."""
         return next(leaf.kind for leaf in self.leaves if leaf.category == category)
 
+    def called(self, name: str) -> list[str]:
+        """Codes of the leaves with this name for people, Chinese or English."""
+        return [leaf.code for leaf in self.leaves if name.casefold() in (leaf.zh.casefold(), leaf.en.casefold())]
+
     def indices(self, *, category: str | None = None, kind: Kind | None = None) -> list[int]:
         """Places of the leaves of one category or kind."""
         return [
@@ -79,3 +81,11 @@ class Taxonomy:
             for i, leaf in enumerate(self.leaves)
             if (category is None or leaf.category == category) and (kind is None or leaf.kind is kind)
         ]
+
+
+def _names(entry: Mapping[str, Any]) -> tuple[str, str, str]:
+    """zh, en and definition as strings: YAML takes an unquoted 12315 for a number."""
+    zh, en, definition = (entry[key] for key in ("zh", "en", "definition"))
+    if None in (zh, en, definition):
+        raise ValueError("zh, en or definition is empty")
+    return str(zh), str(en), str(definition)

@@ -50,6 +50,7 @@ ADAPTERS: tuple[ModuleType, ...] = (
     subtitles,
     lines,  # takes any text file
 )
+LITTER = ("._", "~$")  # what macOS and Excel leave beside files
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".xlsx", ".txt", ".srt", ".vtt")
 
 
@@ -71,11 +72,24 @@ def find_files(paths: list[Path], with_audio: bool = False) -> Iterator[Path]:
     suffixes = SUFFIXES + audio.SUFFIXES if with_audio else SUFFIXES
     for path in paths:
         if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in suffixes)
+            found = [p for p in path.rglob("*") if p.is_file() and p.suffix.lower() in suffixes and not p.name.startswith(LITTER)]
+            yield from sorted(found)
         elif path.exists():
             yield path
         else:
             raise InputError(f"{path}: no such file or folder")
+
+
+def one_form(files: list[Path], named: list[Path]) -> tuple[list[Path], list[Path]]:
+    """(`files`, the others) where one call lies in a folder in several forms, as Whisper writes them and beside its audio: of each name the fullest form
+    is kept, in the order of `SUFFIXES`, audio last. Those of `named` are kept whatever they are.
+    """
+    fullest: dict[Path, Path] = {}
+    order = (*SUFFIXES, *audio.SUFFIXES).index
+    for file in sorted(set(files) - set(named), key=lambda p: (order(p.suffix.lower()), p)):
+        fullest.setdefault(file.with_suffix(""), file)
+    kept = {*fullest.values(), *named}
+    return [f for f in files if f in kept], [f for f in files if f not in kept]
 
 
 def is_audio(path: Path) -> bool:
@@ -112,9 +126,9 @@ def formats() -> list[tuple[str, str]]:
     return [(adapter.NAME, adapter.SUMMARY) for adapter in ADAPTERS]
 
 
-def read_lines(text: str, call_id: str = "stdin") -> Recording:
-    """Plain lines, each one agent utterance: what `jinyu score -` reads."""
-    return lines.agent_only(text, call_id)
+def read_lines(data: bytes, call_id: str = "stdin") -> Recording:
+    """Plain lines, each one agent utterance: what `jinyu score -` reads. Of what encoding a line is, is found line by line."""
+    return lines.agent_only(data, call_id)
 
 
 def canonical_json(recording: Recording) -> str:
@@ -130,6 +144,7 @@ __all__: list[Any] = [
     "find_files",
     "formats",
     "is_audio",
+    "one_form",
     "read",
     "read_lines",
 ]

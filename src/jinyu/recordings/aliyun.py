@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from jinyu.recordings.document import Document, label
-from jinyu.recordings.vendor import Found, calls, first, has, locate, recording, text_at, time_at
+from jinyu.recordings.vendor import Found, at, calls, embedded, first, has, locate, recording, text_at, time_at
 from jinyu.types import Recording, Turn
 
 NAME = "aliyun"
@@ -19,9 +19,11 @@ SUMMARY = "Aliyun file transcription: JSON with [Result.]Sentences[], or the bar
 def _sentences(value: Any) -> Found | None:
     if isinstance(value, list):  # the list alone; an empty one is a call without speech
         return ("", value) if not value or has(value, "BeginTime", "Text") or has(value, "beginTime", "text") else None
+    if isinstance(at(value, "Result"), str) and has(value, "StatusText"):  # JSON within JSON, as logs keep it
+        value = {**value, "Result": embedded(value["Result"], "Result")}
     found = locate(value, "Result.Sentences", "result.sentences", "Sentences", "sentences")
     if found is None and (has(value, "StatusText") or has(value, "statusText")):  # nothing was said, or the task is not done
-        return "Result.Sentences", None
+        return ("Result.Sentences", None) if not at(value, "Result") or isinstance(value["Result"], dict) else None
     if found and found[0].endswith("sentences") and not has(found[1], "beginTime") and (found[1] or has(value, "text")):
         return None  # others write sentences too
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from jinyu.recordings.document import Document, fraction, role_of, whole_number
+from jinyu.recordings.document import Document, fraction, who, whole_number
 from jinyu.recordings.vendor import check_unit
 from jinyu.types import InputError, Recording, Turn
 
@@ -37,13 +37,14 @@ def _recording(value: Any, where: str, document: Document) -> Recording:
         place = f"{where}: turn {number}"
         if not isinstance(turn, dict) or not isinstance(turn.get("text"), str):
             raise InputError(f'{place}: expected {{"role", "text"}} with text a string, got {str(turn)[:60]!r}')
+        role, speaker = who(turn.get("role"), turn.get("speaker"))
         turns.append(
             Turn(
                 text=turn["text"],
-                role=role_of(turn.get("role")),
+                role=role,
                 turn_id=str(turn.get("turn_id", number)),
                 channel=_text(turn.get("channel")),
-                speaker=_text(turn.get("speaker")),
+                speaker=speaker,
                 start_ms=whole_number(turn.get("start_ms"), "start_ms", place),
                 end_ms=whole_number(turn.get("end_ms"), "end_ms", place),
                 asr_confidence=fraction(turn.get("asr_confidence")),

@@ -7,6 +7,7 @@ Below it the readers of single values that adapters share; each turns what does 
 from __future__ import annotations
 
 import json
+import re
 import reprlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,9 +32,15 @@ AGENT = {
     "客服專員",
     "客户经理",
     "客戶經理",
+    "operator",
+    "csr",
+    "representative",
 }
-CUSTOMER = {"customer", "user", "client", "caller", "客户", "客戶", "用户", "用戶", "顾客", "来电人", "客人", "被叫", "end_user"}
+CUSTOMER = {"customer", "user", "client", "caller", "客户", "客戶", "用户", "用戶", "顾客", "来电人", "客人", "end_user"}
 AGENT_BEFORE_NAME = ("客服", "坐席", "座席", "话务员", "专员", "專員")  # 客服小王
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+DIARISED = {"user", "client", "caller"}  # with a number behind them they tell voices apart, not roles
+_NUMBER = re.compile(r"[ _-]?\d+$")
 BOT = {"bot", "robot", "ivr", "机器人", "系统", "system", "automated_agent", "语音助手"}
 
 
@@ -60,15 +67,11 @@ class Document:
 
     @cached_property
     def text(self) -> str:
-        """UTF-8 with or without byte-order mark, UTF-16 with one, or GB18030 (what spreadsheets in China save)."""
-        marked = self.data[:2] in (b"\xff\xfe", b"\xfe\xff")
-        encodings = ("utf-16",) if marked else ("utf-8-sig", "gb18030")
-        for encoding in encodings:
-            try:
-                return self.data.decode(encoding)
-            except UnicodeDecodeError:
-                continue
-        raise InputError(f"{self.path}: neither UTF-8 nor GB18030 text; save it as UTF-8")
+        """As `decoded`. Raises `InputError`."""
+        text = decoded(self.data)
+        if text is None:
+            raise InputError(f"{self.path}: neither UTF-8 nor GB18030 text; save it as UTF-8")
+        return text
 
     @cached_property
     def json_rows(self) -> list[tuple[str, Any]] | None:
@@ -94,14 +97,34 @@ class Document:
         return rows
 
 
+def decoded(data: bytes) -> str | None:
+    """UTF-8 with or without byte-order mark, UTF-16 with one, or GB18030 (what programs in China save); None if it is none of them."""
+    for encoding in ("utf-16",) if data[:2] in UTF16_MARKS else ("utf-8-sig", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return None
+
+
 def role_of(value: Any) -> Role:
-    """The role that a transcript's word means; unknown when it says nothing we know."""
+    """The role that a transcript's word means, a number behind it or not (坐席2); unknown when it says nothing we know."""
     word = str(value).strip().lower() if value is not None else ""
+    bare = _NUMBER.sub("", word)
+    word = bare if bare not in DIARISED else word
     if word in AGENT or word.startswith(AGENT_BEFORE_NAME):
         return Role.AGENT
     if word in CUSTOMER:
         return Role.CUSTOMER
     return Role.BOT if word in BOT else Role.UNKNOWN
+
+
+def who(role: Any, speaker: Any) -> tuple[Role, str | None]:
+    """(role, speaker) of what two fields say: a speaker may be named by the role, and a role that says nothing we know names a speaker."""
+    found, name = role_of(role), label(speaker)
+    if found is Role.UNKNOWN and role in (None, ""):
+        found = role_of(name)
+    return found, name if name is not None or found is not Role.UNKNOWN or role == Role.UNKNOWN else label(role)
 
 
 UNITS = {"seconds": 1000.0, "milliseconds": 1.0, "microseconds": 0.001}  # in milliseconds

@@ -25,8 +25,8 @@ def _pieces(value: Any) -> Found | None:
     if isinstance(value, list):  # sentence_info saved by itself
         return ("", value) if has(value, "spk", "text") or has(value, "spk", "sentence") else None
     found = locate(value, "sentence_info")
-    if found is None and has(value, "key", "text", "timestamp"):  # recognised without sentences: the whole is one piece
-        return "text", [{**value, **_ends(value["timestamp"])}]
+    if found is None and has(value, "key", "text"):  # recognised without sentences: the whole is one piece
+        return "text", [{**value, **_ends(value.get("timestamp"))}]
     return found
 
 

@@ -20,9 +20,8 @@ def _segments(value: Any) -> Found | None:
     found = locate(value, "asr_result.segments", "segments")
     if found is None or found[0] == "asr_result.segments":
         return found
-    if not found[1]:
-        return found if any(has(value, key) for key in ("job_id", "audio_duration", "create_time", "finish_time")) else None
-    return found if has(found[1], "start_time") or has(found[1], "result") else None
+    job = any(has(value, key) for key in ("job_id", "audio_duration", "create_time", "finish_time"))
+    return found if has(found[1], "result") or (job and (not found[1] or has(found[1], "start_time"))) else None
 
 
 def matches(document: Document) -> bool:

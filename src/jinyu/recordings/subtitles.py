@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Set
 
 from jinyu.recordings.document import Document, role_of
-from jinyu.recordings.lines import named
+from jinyu.recordings.lines import NUMBERED, SPEAKER, named
 from jinyu.recordings.vendor import joined, recording
 from jinyu.types import InputError, Recording, Role, Turn
 
@@ -22,10 +22,7 @@ _CLOCK = r"(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})[,.](\d{1,3})"
 _TIMING = re.compile(rf"^\s*{_CLOCK}\s*-->\s*{_CLOCK}(?:\s.*)?$")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<[\d:.]+>|\{\\[^{}]*\}")
-_PREFIX = re.compile(
-    r"^[-–—]?\s*[\[【(（]?(([A-Za-z_]{2,16}|[\u4e00-\u9fff]{2,5})(?: ?[A-Za-z]{0,2}\d{1,8})?)[\]】)）]?\s*[:：]\s*(.*)$"
-)
-_NUMBERED = re.compile(r"(?i)speaker|spk|channel|说话人|发言人|声道")
+_PREFIX = re.compile(rf"^[-–—]?\s*[\[【(（]?(?P<label>{SPEAKER})[\]】)）]?\s*[:：]\s*(?P<said>.*)$")
 
 
 def matches(document: Document) -> bool:
@@ -38,7 +35,7 @@ def matches(document: Document) -> bool:
 def parse(document: Document) -> list[Recording]:
     """The one call of the file."""
     cues = _cues(document)
-    speakers = named(p[1] for _, _, lines in cues for line in lines if (p := _PREFIX.match(_plain(line))))
+    speakers = named(p["label"] for _, _, lines in cues for line in lines if (p := _PREFIX.match(_plain(line))))
     turns = [turn for start, end, lines in cues for turn in _turns(start, end, lines, speakers)]
     return [recording(str(document.path), document.path.stem, turns)]
 
@@ -95,9 +92,9 @@ def _said(lines: list[str], speakers: Set[str]) -> Iterator[tuple[Role, str | No
         opening, *voices = _VOICE.split(line)
         text = _plain(opening)
         prefix = _PREFIX.match(text)
-        role = role_of(prefix[2]) if prefix else Role.UNKNOWN
-        if prefix and (role is not Role.UNKNOWN or prefix[1] in speakers or _NUMBERED.match(prefix[1])):
-            yield role, prefix[1], prefix[3].strip()
+        role = role_of(prefix["name"]) if prefix else Role.UNKNOWN
+        if prefix and (role is not Role.UNKNOWN or prefix["label"] in speakers or NUMBERED.match(prefix["label"])):
+            yield role, prefix["label"], prefix["said"].strip()
         elif text:
             yield Role.UNKNOWN, None, text
         for name, spoken in zip(voices[::2], voices[1::2], strict=True):

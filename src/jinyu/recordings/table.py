@@ -1,8 +1,9 @@
 """Flat tables, one utterance a row: CSV, TSV, Parquet, XLSX, or JSONL. Only the `text` column is needed.
 
 `call_id`, `agent_id`, `role`, `channel`, `speaker`, `turn_id`, `start_ms`, `end_ms`, `asr_confidence` are used when there. Where no row has a
-role, a channel or a speaker, all rows are agents'. Rows of one `call_id` are one recording, in the order of the file; without that column the
-whole file is.
+role, a channel or a speaker, all rows are agents', unless it is a recogniser's file (Whisper's TSV with start and end in milliseconds, or one JSON object):
+then who speaks is unknown. A role that says nothing we know is a speaker, and a speaker may say the role. Rows of one `call_id` are one
+recording, in the order of the file; without that column the whole file is.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import csv
 import io
 from typing import Any
 
-from jinyu.recordings.document import Document, fraction, label, role_of, whole_number
+from jinyu.recordings.document import Document, fraction, label, who, whole_number
 from jinyu.recordings.vendor import check_unit
 from jinyu.types import InputError, Recording, Role, Turn
 
@@ -38,7 +39,12 @@ def parse(document: Document) -> list[Recording]:
     agents: dict[str, str | None] = {}
     rows = _rows(document)
     told = any(row.get(name) not in (None, "") for _, row in rows for name in ("role", "channel", "speaker"))
-    silent = Role.UNKNOWN if told else Role.AGENT
+    heard = not any("call_id" in row for _, row in rows) and (
+        any("start" in row and "end" in row for _, row in rows)
+        or (document.suffix == ".json" and isinstance(document.json_rows[0][1], dict))  # type: ignore[index]
+    )
+    silent = Role.UNKNOWN if told or heard else Role.AGENT
+    start, end = ("start", "end") if document.suffix == ".tsv" and heard else ("start_ms", "end_ms")
     for where, row in rows:
         value = row.get(document.text_column)
         if value is None:
@@ -50,15 +56,16 @@ def parse(document: Document) -> list[Recording]:
         agents.setdefault(call_id, None)
         if agents[call_id] is None and row.get("agent_id") not in (None, ""):
             agents[call_id] = str(row["agent_id"])
+        role, speaker = who(row.get("role"), row.get("speaker"))
         turns.append(
             Turn(
                 text=value,
-                role=role_of(row["role"]) if row.get("role") not in (None, "") else silent,
+                role=role if row.get("role") or role is not Role.UNKNOWN else silent,
                 turn_id=str(row.get("turn_id") or len(turns)),
                 channel=label(row.get("channel")),
-                speaker=label(row.get("speaker")),
-                start_ms=whole_number(row.get("start_ms"), "start_ms", where),
-                end_ms=whole_number(row.get("end_ms"), "end_ms", where),
+                speaker=speaker,
+                start_ms=whole_number(row.get(start), start, where),
+                end_ms=whole_number(row.get(end), end, where),
                 asr_confidence=fraction(row.get("asr_confidence")),
             )
         )

@@ -99,7 +99,8 @@ function scoreChart(bins) {
 }
 
 function agentTable(agents) {
-  const most = max(agents, "alarms");
+  const named = agents.filter((a) => a.agent_id); // the calls that name nobody are no agent's: a bar of all of them would dwarf the rest
+  const most = max(named.length ? named : agents, "alarms");
   const top = Math.max(...agents.map((a) => a.rate[2]), 1e-9);
   const house = (1000 * DATA.overview.alarms) / Math.max(1, DATA.overview.utterances);
   const open = (a) => () => openCalls({ agent: agentKey(a.agent_id) });
@@ -108,7 +109,7 @@ function agentTable(agents) {
       "tr",
       {},
       el("th", { scope: "row" }, el("button", { class: "link", onclick: open(a) }, agentName(a.agent_id))),
-      el("td", { class: "stretch" }, stack(a, most)),
+      el("td", { class: "stretch" }, a.agent_id || !named.length ? stack(a, most) : null),
       el("td", { class: "n" }, number.format(a.alarms)),
       el("td", { class: "stretch" }, interval(a.rate, house, top)),
       el("td", { class: "n" }, tenths.format(a.rate[0])),

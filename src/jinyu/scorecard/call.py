@@ -82,11 +82,12 @@ class Call:
 
     @cached_property
     def silences(self) -> tuple[Silence, ...]:
-        """All gaps between the first and the last word, in order."""
+        """All gaps between the first and the last word of people, in order: the queue behind an announcement is nobody's silence."""
         times = self.times or ()
         found: list[Silence] = []
         last: int | None = None  # the turn that ended latest so far
-        for i in sorted(range(len(times)), key=lambda i: times[i]):
+        first = min((times[i][0] for i in self.people if times), default=0)
+        for i in sorted((i for i in range(len(times)) if times[i][0] >= first), key=lambda i: times[i]):
             if last is not None and times[i][0] > times[last][1]:
                 found.append(Silence(times[last][1], times[i][0], last, i))
             if last is None or times[i][1] > times[last][1]:
