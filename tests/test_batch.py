@@ -118,7 +118,9 @@ def test_a_full_disk_says_so_and_keeps_what_is_written(tmp_path, monkeypatch):
         kept.write({"call": 2})
     kept.close(finished=False)
     handle.close()
-    assert journal.Journal(out, {"schema": 1}).done == 1
+    again = journal.Journal(out, {"schema": 1})
+    assert again.done == 1
+    again.close(finished=True)
 
 
 def test_what_is_masked_leaves_nothing_unmasked_behind(tmp_path, tiny):

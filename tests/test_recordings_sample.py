@@ -24,9 +24,9 @@ def test_there_are_enough_and_they_are_whole():
         assert {t.role for t in recording.turns} == {Role.AGENT, Role.CUSTOMER}
 
 
-# the shipped model still takes 「…您去年刷了五笔，差了一笔。您是我们十几年的老客户…」 for blaming; strict: a better one makes us take this away
-# and, since version 3, 「市政的管子不归我们管，归自来水公司，但这次坏的是泵房阀门，这个就是我们物业的责任…」 for deflecting
-STILL_WRONG = {"call-credit-card.json", "call-water-outage.csv"}
+# the shipped model takes 「市政的管子不归我们管，归自来水公司，但这次坏的是泵房阀门，这个就是我们物业的责任…」 for deflecting; strict: a better one
+# makes us take this away
+STILL_WRONG = {"call-water-outage.csv"}
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,6 @@ def test_evidence_is_a_span_of_the_text_as_given(shipped):
     assert "祝您生活愉快" not in j.evidence.text
 
 
-@pytest.mark.xfail(strict=True, reason="models 2 and 3 name 您找别人吧, the clause behind it; a better one makes us take this away")
 def test_evidence_is_the_clause_that_disowns(shipped):
     assert "不归我管" in shipped.score("您好，感谢您的来电，这个不归我管，您找别人吧，祝您生活愉快！").evidence.text
 

@@ -5,7 +5,7 @@
 
 Both are chosen on the validation split with the exported int8 graph, read as the scorer reads it (windows included). The temperature makes
 the probabilities as sure as they are right (lowest log loss). The threshold is the lowest that keeps a promise with a stated confidence
-(`jinyu/promise.py`), which is refused where the labels are too few; without a promise asked for, the lowest from 0.98 on at which at most
+(`jinyu/promise.py`), which is refused where the labels are too few; without a promise asked for, the lowest from 0.9795 on at which at most
 two of 1,000 decent validation utterances are flagged. The scores go into the model, so that `jinyu score --false-alarms-per-1000 1` can choose anew.
 """
 
@@ -26,7 +26,7 @@ from training import base, data, export
 
 PROMISE = 2.0  # false alarms per 1,000 labelled decent utterances, where nothing else is asked for
 # but never a threshold below this: real decent speech is odder than labelled (see "Why it is so" in training/README.md)
-FLOOR = 0.98
+FLOOR = 0.9795
 
 
 def best_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
