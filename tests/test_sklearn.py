@@ -62,8 +62,8 @@ def test_a_text_is_read_once_however_many_folds(classifier, monkeypatch):
     ours._encoder.cache_clear()
     read = []
     encoder = ours._encoder(classifier.model, 1)
-    features = encoder.scorer.features
-    monkeypatch.setattr(encoder.scorer, "features", lambda texts: features(read.append(list(texts)) or read[-1]))
+    embed = encoder.scorer.embed
+    monkeypatch.setattr(encoder.scorer, "embed", lambda texts: embed(read.append(list(texts)) or read[-1]))
     cross_val_score(classifier, X, Y, cv=2)
     assert sorted(t for part in read for t in part) == sorted(X)
     monkeypatch.setattr(ours, "REMEMBERED", 3)
