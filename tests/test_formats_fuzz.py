@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from jinyu import recordings
 from jinyu.types import InputError, Role
-from tests.test_formats import SAMPLES
 from tests.test_formats_subtitles import SRT
+from tests.vendor_samples import SAMPLES
 
 KEYS = re.findall(
     r"\w+",

@@ -9,7 +9,8 @@ import pytest
 
 from jinyu import recordings
 from jinyu.types import Recording
-from tests.test_formats import AGENT, CUSTOMER, UNKNOWN, error, read_one, rows, string, write
+from tests.test_formats import AGENT, CUSTOMER, UNKNOWN, error, read_one, rows, write
+from tests.vendor_samples import string
 
 
 @pytest.mark.parametrize(

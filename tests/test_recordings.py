@@ -92,13 +92,13 @@ def test_who_speaks_in_tables(tmp_path, name, content, expected):
 
 
 def test_of_a_call_in_several_forms_the_fullest_is_kept(tmp_path):
-    forms = [write(tmp_path, f"a.{suffix}", "") for suffix in ("json", "srt", "tsv", "wav")]
+    forms = [write(tmp_path, f"a.{suffix}", "") for suffix in ("json", "srt", "tsv", "txt", "wav")]
     other = write(tmp_path, "b.wav", "")
     for litter in ("._a.json", "~$a.xlsx"):
         write(tmp_path, litter, "")
     files = list(find_files([tmp_path], with_audio=True))
     assert one_form(files, [tmp_path]) == ([forms[0], other], forms[1:])
-    assert one_form(files, [forms[1]]) == ([forms[0], forms[1], other], [forms[2], forms[3]])
+    assert one_form(files, [forms[1]]) == ([forms[0], forms[1], other], forms[2:])
 
 
 def test_table_groups_calls_and_needs_only_text(tmp_path):

@@ -4,8 +4,8 @@ Masked are mobile and landline numbers, identity-card numbers whose date and che
 pass Luhn, vehicle plates, e-mail addresses, and names that something announces (姓贺, 我叫张伟, 张伟先生). Numbers may be written in digits of
 either width or in Chinese ones (幺三八…), with spaces or hyphens between. A number that is none of these, such as an order's, stays.
 
-What it cannot do: a name that nothing announces (对，裴佳) stays, and so do rare surnames amid a clause (我叫裴佳想问) and addresses. A given name of one character may take the next
-character with it: Chinese does not say where a name ends.
+What it cannot do: a name that nothing announces (对，裴佳) stays, and so do rare surnames amid a clause (我叫裴佳想问) and addresses. A given name
+of one character may take the next character with it: Chinese does not say where a name ends.
 """
 
 from __future__ import annotations

@@ -95,19 +95,20 @@ class Scorer:
 
         An embedding is a unit vector, that of the window that looks most like taboo where a text is long; a row without words is all zeros.
         """
-        texts = _checked(utterances)
-        parts = [self._run(texts[start : start + CHUNK]) for start in range(0, max(1, len(texts)), CHUNK)]
-        return np.concatenate([p for p, _ in parts]), np.concatenate([v for _, v in parts])
+        return self._read(_checked(utterances))
 
     def embed(self, utterances: Iterable[str]) -> NDArray[np.float32]:
         """The embeddings of `features` alone; each text is read once."""
-        texts = _checked(utterances)
-        parts = [self._run(texts[start : start + CHUNK], again=False)[1] for start in range(0, max(1, len(texts)), CHUNK)]
-        return np.concatenate(parts)
+        return self._read(_checked(utterances), again=False)[1]
 
     def count_tokens(self, utterances: Iterable[str]) -> NDArray[np.int64]:
         """(n, 2): the tokens of each utterance, and how many of them the model never learned."""
         return self._engine.count_tokens([text.normalise(t) for t in _checked(utterances)])
+
+    def _read(self, texts: list[str], again: bool = True) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """As `_run`, a chunk at a time."""
+        parts = [self._run(texts[start : start + CHUNK], again) for start in range(0, max(1, len(texts)), CHUNK)]
+        return np.concatenate([p for p, _ in parts]), np.concatenate([v for _, v in parts])
 
     def _run(self, texts: list[str], again: bool = True) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """(n, leaves) probabilities over the windows of each text, and (n, hidden) embeddings of its worst window; `again`: suspects are read again."""
@@ -119,10 +120,11 @@ class Scorer:
         probabilities = np.zeros((len(texts), len(self.leaves)), dtype=np.float32)
         if not pieces:
             return probabilities, np.zeros((len(texts), self._engine.hidden), dtype=np.float32)
-        out, vectors = self._engine.run([piece for _, piece in pieces])
+        model_texts = [piece for _, piece in pieces]
+        out, vectors = self._engine.run(model_texts)
         looks = out[:, self._taboo].sum(axis=1)
         if again:
-            self._read_again([piece for _, piece in pieces], out)
+            self._read_again(model_texts, out)
         embeddings = np.zeros((len(texts), vectors.shape[1]), dtype=np.float32)
         start = 0
         while start < len(pieces):

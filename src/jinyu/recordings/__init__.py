@@ -51,7 +51,7 @@ ADAPTERS: tuple[ModuleType, ...] = (
     lines,  # takes any text file
 )
 LITTER = ("._", "~$")  # what macOS and Excel leave beside files
-SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".xlsx", ".txt", ".srt", ".vtt")
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".xlsx", ".srt", ".vtt", ".txt")  # the fullest first
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,9 @@ def who(role: Any, speaker: Any) -> tuple[Role, str | None]:
     found, name = role_of(role), label(speaker)
     if found is Role.UNKNOWN and role in (None, ""):
         found = role_of(name)
-    return found, name if name is not None or found is not Role.UNKNOWN or role == Role.UNKNOWN else label(role)
+    if name is None and found is Role.UNKNOWN and role != Role.UNKNOWN:
+        name = label(role)
+    return found, name
 
 
 UNITS = {"seconds": 1000.0, "milliseconds": 1.0, "microseconds": 0.001}  # in milliseconds
